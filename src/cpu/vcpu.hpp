@@ -1,0 +1,122 @@
+// One guest CPU's whole state. Generated code reaches the first part by 12-bit offsets from the state register;
+// host/loongarch's assembly knows the same offsets by name from cpu/vcpu_offsets.inc, which is checked below.
+#pragma once
+#include <cstddef>
+
+#include "base/types.hpp"
+#include "cpu/vcpu_offsets.inc"
+#include "fpu/x87.hpp"
+#include "memory/page_walk.hpp"
+#include "x86/registers.hpp"
+#include "x86/segment.hpp"
+
+namespace bmbt {
+
+class Platform;
+struct Vcpu;
+
+struct alignas(16) Xmm {
+    u64 lo = 0, hi = 0;
+};
+
+// Flags are kept as sources: how they were made (FlagKind) and two operands. See docs/flags.md.
+struct LazyFlags {
+    u64 a = 0, b = 0, kind = 0;
+};
+
+// Host registers that are not pinned to guest state, saved at an exception in guest code so that it can resume.
+struct HostFrame {
+    u64 temp[10] = {};  // t0..t8, ra
+    u64 pc = 0;        // where guest code stopped or will resume (host virtual)
+    u64 estat = 0, badv = 0, badi = 0;
+    u64 prmd = 0;
+    u64 refill = 0;    // 1: this was a TLB refill that the handler would not fill itself
+};
+
+struct Vcpu {
+    // --- reached by generated code and assembly
+    u64 gpr[16] = {};
+    LazyFlags flags;
+    u64 segment_base = 0;  // the pinned base: GS.base at PLV0, FS.base at PLV3, as the host register holds it
+    u64 rip = 0;           // valid outside translated code only: the instruction being executed
+    HostFrame host;
+    u64 host_stack = 0;     // top of the C++ stack of this vCPU
+    u64 gate_target = 0;    // PLV0 calls into C++ go here
+    u64 scratch[4] = {};
+    u64 system_flags = x86::flag::reserved1;  // RFLAGS without the arithmetic bits
+    u64 direction = 1;         // +1 or -1 as DF says: for generated string code
+    u64 seg_base[6] = {};   // linear bases by x86::Seg, as generated code adds them (copies of seg[].base)
+    u64 jump_cache = 0;     // host address of this privilege class's jump cache
+    u64 return_top = 0;     // byte offset in the return ring
+    u64 epoch = 0;          // changes whenever x86 flushes instruction translations
+    // TLB refill by hand-written code: the guest's root and the frame table, physical.
+    u64 refill_root = 0, refill_frames = 0, refill_frame_count = 0, refill_flags = 0;
+    u64 refill_save[6] = {};
+    u64 counters[16] = {};  // bumped by assembly; see host/loongarch
+
+    // --- everything else is C++'s alone
+    Xmm xmm[16] = {};       // valid while xmm_in_memory; use vcpu_xmm()
+    bool xmm_in_memory = true;
+    void (*save_vectors)(Vcpu&) = nullptr;  // stores the pinned vector registers to xmm[]
+
+    x86::Segment seg[6], ldtr, tr;
+    x86::TableRegister gdtr, idtr;
+    u64 next_rip = 0;  // where execution goes on when the instruction is done; a branch in C++ changes it
+    u8 cpl = 0;
+    u64 cr2 = 0, cr8 = 0;
+    PagingState paging;  // CR0, CR3, CR4, EFER
+    u64 dr[8] = {0, 0, 0, 0, 0, 0, 0xffff0ff0, 0x400};
+    u64 xcr0 = 1;
+    u64 star = 0, lstar = 0, cstar = 0, fmask = 0, kernel_gs_base = 0;
+    u64 sysenter_cs = 0, sysenter_esp = 0, sysenter_eip = 0;
+    u64 pat = 0x0007'0406'0007'0406, tsc_aux = 0, tsc_offset = 0, tsc_adjust = 0, misc_enable = 1;
+    u64 mtrr_def_type = 0, mtrr_fixed[11] = {}, mtrr_variable[16] = {};
+    X87 fpu;
+    u32 mxcsr = 0x1f80;
+
+    // Interrupts. `shadow`: STI or MOV SS was the last instruction, nothing is delivered before the next one.
+    bool shadow = false, shadow_blocks_nmi = false, halted = false, nmi_blocked = false, nmi_pending = false;
+    bool shutdown = false;  // triple fault
+
+    Platform* platform = nullptr;
+    PhysicalMap* physical = nullptr;
+
+    bool long_mode() const { return paging.efer & x86::efer::lma; }
+    bool code64() const { return long_mode() && seg[x86::Cs].long_code(); }
+    bool protected_mode() const { return paging.cr0 & x86::cr0::pe; }
+    bool v8086() const { return system_flags & x86::flag::vm; }
+};
+
+inline Xmm& vcpu_xmm(Vcpu& v, unsigned n) {
+    if (!v.xmm_in_memory) {
+        v.save_vectors(v);
+        v.xmm_in_memory = true;
+    }
+    return v.xmm[n];
+}
+
+#define BMBT_AT(name, member) static_assert(offsetof(Vcpu, member) == name)
+BMBT_AT(VCPU_GPR, gpr);
+BMBT_AT(VCPU_FLAGS, flags);
+BMBT_AT(VCPU_SEGMENT_BASE, segment_base);
+BMBT_AT(VCPU_RIP, rip);
+BMBT_AT(VCPU_HOST, host);
+BMBT_AT(VCPU_HOST_STACK, host_stack);
+BMBT_AT(VCPU_GATE_TARGET, gate_target);
+BMBT_AT(VCPU_SCRATCH, scratch);
+BMBT_AT(VCPU_SYSTEM_FLAGS, system_flags);
+BMBT_AT(VCPU_DIRECTION, direction);
+BMBT_AT(VCPU_SEG_BASE, seg_base);
+BMBT_AT(VCPU_JUMP_CACHE, jump_cache);
+BMBT_AT(VCPU_RETURN_TOP, return_top);
+BMBT_AT(VCPU_EPOCH, epoch);
+BMBT_AT(VCPU_REFILL_ROOT, refill_root);
+BMBT_AT(VCPU_REFILL_FRAMES, refill_frames);
+BMBT_AT(VCPU_REFILL_FRAME_COUNT, refill_frame_count);
+BMBT_AT(VCPU_REFILL_FLAGS, refill_flags);
+BMBT_AT(VCPU_REFILL_SAVE, refill_save);
+BMBT_AT(VCPU_COUNTERS, counters);
+BMBT_AT(VCPU_XMM, xmm);
+#undef BMBT_AT
+
+}  // namespace bmbt

@@ -1,0 +1,35 @@
+// The guest's page tables, walked in C++. Source: Intel SDM vol. 3, "Paging".
+#pragma once
+#include "memory/physical_map.hpp"
+#include "x86/fault.hpp"
+
+namespace bmbt {
+
+// The registers that paging depends on.
+struct PagingState {
+    u64 cr0 = 0, cr3 = 0, cr4 = 0, efer = 0;
+    u64 pdpte[4] = {};  // PAE paging: loaded with CR3
+    bool flags_ac = false;
+};
+
+struct Access {
+    bool write = false, fetch = false, user = false;
+};
+
+// Where a linear address leads and what its page allows.
+struct Translation {
+    u64 gpa = 0;         // of the address itself
+    u64 page_size = 0;   // 4 KiB, 2 MiB, 4 MiB or 1 GiB
+    bool writable = false, user = false, no_execute = false, global = false, dirty = false;
+};
+
+// Walks, checks rights, sets A and (for a write) D with locked updates. #PF with the architectural error code on failure.
+x86::Guest<Translation> walk(PhysicalMap&, const PagingState&, u64 linear, Access);
+
+// The same without any effect on the tables and with no rights checked; has_value() is "present". For reports, TLB fills and tests.
+x86::Guest<Translation> peek_walk(PhysicalMap&, const PagingState&, u64 linear);
+
+// PAE: reads and checks the four PDPTEs that CR3 names into state.pdpte; #GP(0) if a reserved bit is set.
+x86::Guest<> load_pdptes(PhysicalMap&, PagingState& state);
+
+}  // namespace bmbt
