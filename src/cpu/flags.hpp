@@ -16,6 +16,8 @@ enum class FlagOp : u8 {
     Adc,     // a + b + 1  (ADC with carry in; without carry in it is Add)
     Sbb,     // a - b - 1
     Result,  // a = the result for ZF, SF, PF; b = CF, OF, AF in RFLAGS' places (shifts, multiplications)
+    AddR,    // a = the sum, b = the second operand: Add(a - b, b), for sums left in their register
+    SubR,    // a = the difference, b = the second operand: Sub(a + b, b)
 };
 constexpr u64 flag_kind(FlagOp op, unsigned size_log2) { return static_cast<u64>(op) * 4 + size_log2; }
 
