@@ -1,7 +1,8 @@
 # Shared by the scripts of this folder: where things are, how to speak, how to become root. Sourced by plain sh.
-root=$(cd "$(dirname "$0")/.." && pwd -P)
-[ -f "$root/CMakePresets.json" ] || root=$(cd "$(dirname "$0")" && pwd -P)
+root=$(cd "$(dirname "$0")" && pwd -P)
+root=${root%/tools}
 deps=$root/build/deps
+export LC_ALL=C    # words of other programs are read here
 
 say() { echo "bmbt: $*" >&2; }
 die() { say "$*"; exit 1; }

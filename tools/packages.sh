@@ -14,18 +14,17 @@ update_once() {
     quiet_apt update || die "apt-get update failed: this machine needs a Debian mirror to install packages from"
     updated=yes
 }
-installed() { dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q ' installed$'; }
 
-# Adds to $missing every package that is not installed; of a|b the first that the archive has.
+# Adds to $missing every package that is not installed; a|b is there when one of them is.
 missing=
 need() {
+    there=" $(dpkg-query -W -f '${Package} ${db:Status-Status}\n' $(echo "$*" | tr '|' ' ') 2>/dev/null |
+        sed -n 's/ installed$//p' | tr '\n' ' ')"
     for entry; do
-        choice=
         for name in $(echo "$entry" | tr '|' ' '); do
-            if installed "$name"; then choice=; continue 2; fi
-            [ -n "$choice" ] || choice=$entry
+            case $there in *" $name "*) continue 2 ;; esac
         done
-        missing="$missing $choice"
+        missing="$missing $entry"
     done
 }
 
@@ -35,6 +34,8 @@ qemu_major() {
 }
 
 install_qemu() {
+    [ "$(command -v qemu-system-loongarch64 || echo /usr/bin/)" = /usr/bin/qemu-system-loongarch64 ] ||
+        [ "$(qemu_major)" = 0 ] || return 0
     update_once
     say "installing QEMU"
     candidate=$(apt-cache policy qemu-system-misc | sed -n 's/ *Candidate: *//p' | sed 's/^[0-9]*://; s/\..*//')
@@ -77,5 +78,6 @@ if [ -n "$missing" ]; then
 fi
 if [ "$(qemu_major)" -lt 10 ]; then
     install_qemu
-    [ "$(qemu_major)" -ge 10 ] || die "QEMU 10 or newer is needed, this machine has $(qemu_major): install a newer qemu-system-misc"
+    [ "$(qemu_major)" -ge 10 ] ||
+        die "QEMU 10 or newer is needed, $(command -v qemu-system-loongarch64) is $(qemu_major); install a newer qemu-system-misc"
 fi
