@@ -52,6 +52,8 @@ struct Vcpu {
     // TLB refill by hand-written code: the guest's root and the frame table, physical.
     u64 refill_root = 0, refill_frames = 0, refill_frame_count = 0, refill_flags = 0;
     u64 refill_save[6] = {};
+    u64 refill_summary = 0;  // a byte for each 2 MiB of guest frames, physical; see host/loongarch/refill.hpp
+    u64 refill_window = 0;   // the user window's regions, physical
     u64 counters[16] = {};  // bumped by assembly; see host/loongarch
 
     // --- everything else is C++'s alone
@@ -115,8 +117,11 @@ BMBT_AT(VCPU_REFILL_FRAMES, refill_frames);
 BMBT_AT(VCPU_REFILL_FRAME_COUNT, refill_frame_count);
 BMBT_AT(VCPU_REFILL_FLAGS, refill_flags);
 BMBT_AT(VCPU_REFILL_SAVE, refill_save);
+BMBT_AT(VCPU_REFILL_SUMMARY, refill_summary);
+BMBT_AT(VCPU_REFILL_WINDOW, refill_window);
 BMBT_AT(VCPU_COUNTERS, counters);
 BMBT_AT(VCPU_XMM, xmm);
+BMBT_AT(VCPU_XMM_IN_MEMORY, xmm_in_memory);
 #undef BMBT_AT
 
 }  // namespace bmbt
