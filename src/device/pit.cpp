@@ -1,0 +1,48 @@
+#include "device/pit.hpp"
+
+namespace bmbt {
+
+Pit::Pit(Clock& clock, AlarmQueue& alarms, Line& irq0) : clock_(clock), alarm_(alarms, *this), irq0_(irq0) {
+    channels_[2].set_gate(false, 0);
+}
+
+u8 Pit::read8(u16 offset) { return offset < 3 ? channels_[offset].read(tick()) : 0xff; }
+
+void Pit::write8(u16 offset, u8 value) {
+    const u64 now = tick();
+    if (offset < 3) {
+        channels_[offset].write(value, now);
+    } else if (offset == 3 && value >= 0xc0) {  // read-back command: a clear bit asks for a latch
+        for (unsigned i = 0; i < 3; i++) {
+            if (!(value >> (i + 1) & 1)) continue;
+            if (!(value & 0x20)) channels_[i].latch_count(now);
+            if (!(value & 0x10)) channels_[i].latch_status(now);
+        }
+        return;
+    } else if (offset == 3) {
+        PitChannel& channel = channels_[value >> 6];
+        if (value & 0x30)
+            channel.control(value, now);
+        else
+            channel.latch_count(now);
+    }
+    if (offset == 0 || (offset == 3 && value < 0x40)) drive();
+}
+
+void Pit::alarm() {
+    // An edge lies behind. If the output is high again by now, it was low in between.
+    if (channels_[0].output(tick())) irq0_.set(false);
+    drive();
+}
+
+void Pit::drive() {
+    const u64 now = tick();
+    irq0_.set(channels_[0].output(now));
+    const u64 next = channels_[0].next_edge(now);
+    if (next == PitChannel::never)
+        alarm_.cancel();
+    else
+        alarm_.set(ns_of_pit_ticks(next));
+}
+
+}  // namespace bmbt

@@ -1,0 +1,241 @@
+#include "device/pit.hpp"
+
+#include <gtest/gtest.h>
+
+#include "device/port61.hpp"
+#include "fakes.hpp"
+
+namespace bmbt::test {
+namespace {
+
+struct PitTest : testing::Test {
+    FakeClock clock;
+    FakeLine irq0;
+    Pit pit{clock, clock.queue, irq0};
+    Port61 port61{clock, pit};
+
+    void to_tick(u64 tick) { clock.advance(ns_of_pit_ticks(tick) - clock.now()); }
+    void ticks(u64 n) { to_tick(pit_ticks(clock.now()) + n); }
+    void program(unsigned channel, unsigned mode, u16 count, bool bcd = false) {
+        out(pit, 3, static_cast<u8>(channel << 6 | 0x30 | mode << 1 | unsigned{bcd}));
+        out(pit, static_cast<u16>(channel), static_cast<u8>(count));
+        out(pit, static_cast<u16>(channel), static_cast<u8>(count >> 8));
+    }
+    u16 read(unsigned channel) {
+        const u8 low = in(pit, static_cast<u16>(channel));
+        return static_cast<u16>(low | in(pit, static_cast<u16>(channel)) << 8);
+    }
+    u16 latched(unsigned channel) {
+        out(pit, 3, static_cast<u8>(channel << 6));
+        return read(channel);
+    }
+    u8 status(unsigned channel) {
+        out(pit, 3, static_cast<u8>(0xe0 | 2 << channel));
+        return in(pit, static_cast<u16>(channel));
+    }
+};
+
+TEST_F(PitTest, RateGeneratorGivesAnEdgeEachPeriod) {
+    program(0, 2, 11932);
+    EXPECT_TRUE(irq0.level);
+    irq0.rises = 0;
+    clock.advance(1'000'000'000);
+    EXPECT_EQ(irq0.rises, 99u);  // 99.998 Hz
+    clock.advance(59'000'000'000);
+    EXPECT_EQ(irq0.rises, 5999u);
+}
+
+TEST_F(PitTest, LateHostLosesTicksButKeepsTheirPhase) {
+    program(0, 2, 1000);
+    irq0.rises = 0;
+    clock.stall(ns_of_pit_ticks(10'500));
+    EXPECT_EQ(irq0.rises, 1u);
+    clock.advance(ns_of_pit_ticks(502));
+    EXPECT_EQ(irq0.rises, 2u);
+}
+
+TEST_F(PitTest, SquareWave) {
+    program(0, 3, 1001);
+    EXPECT_TRUE(irq0.level);
+    ticks(501);
+    EXPECT_TRUE(irq0.level);
+    ticks(1);
+    EXPECT_FALSE(irq0.level);
+    ticks(499);
+    EXPECT_FALSE(irq0.level);
+    ticks(1);
+    EXPECT_TRUE(irq0.level);
+}
+
+TEST_F(PitTest, SquareWaveCountsByTwo) {
+    program(2, 3, 100);
+    out(port61, 0, 1);
+    ticks(1);
+    EXPECT_EQ(latched(2), 100);
+    ticks(10);
+    EXPECT_EQ(latched(2), 80);
+    ticks(45);
+    EXPECT_EQ(latched(2), 90);
+}
+
+TEST_F(PitTest, OneShotOfMode0) {
+    program(0, 0, 50);
+    EXPECT_FALSE(irq0.level);
+    ticks(50);
+    EXPECT_FALSE(irq0.level);
+    ticks(1);
+    EXPECT_TRUE(irq0.level);
+    EXPECT_EQ(read(0), 0);
+    ticks(1);
+    EXPECT_EQ(read(0), 0xffff);
+    EXPECT_TRUE(irq0.level);
+    program(0, 0, 50);
+    EXPECT_FALSE(irq0.level);
+}
+
+TEST_F(PitTest, FirstByteOfMode0StopsCounting) {
+    program(0, 0, 500);
+    ticks(100);
+    out(pit, 0, 20);
+    ticks(1000);
+    EXPECT_FALSE(irq0.level);
+    out(pit, 0, 0);
+    ticks(21);
+    EXPECT_TRUE(irq0.level);
+}
+
+TEST_F(PitTest, GatePausesMode0) {
+    program(2, 0, 100);
+    ticks(10);
+    EXPECT_EQ(latched(2), 100);  // gate still low
+    out(port61, 0, 1);
+    ticks(30);
+    EXPECT_EQ(latched(2), 70);
+    out(port61, 0, 0);
+    ticks(500);
+    EXPECT_EQ(latched(2), 70);
+    out(port61, 0, 1);
+    ticks(69);
+    EXPECT_FALSE(in(port61, 0) & 0x20);
+    ticks(1);
+    EXPECT_TRUE(in(port61, 0) & 0x20);
+}
+
+TEST_F(PitTest, HardwareOneShot) {
+    program(2, 1, 10);
+    EXPECT_TRUE(pit.output2());
+    out(port61, 0, 1);
+    ticks(1);
+    EXPECT_FALSE(pit.output2());
+    ticks(5);
+    out(port61, 0, 0);
+    out(port61, 0, 1);  // retriggered
+    ticks(10);
+    EXPECT_FALSE(pit.output2());
+    ticks(1);
+    EXPECT_TRUE(pit.output2());
+}
+
+TEST_F(PitTest, StrobesAreOneTickLong) {
+    program(0, 4, 8);
+    ticks(8);
+    EXPECT_TRUE(irq0.level);
+    ticks(1);
+    EXPECT_FALSE(irq0.level);
+    ticks(1);
+    EXPECT_TRUE(irq0.level);
+
+    program(2, 5, 8);
+    out(port61, 0, 1);
+    ticks(8);
+    EXPECT_TRUE(pit.output2());
+    ticks(1);
+    EXPECT_FALSE(pit.output2());
+    ticks(1);
+    EXPECT_TRUE(pit.output2());
+}
+
+TEST_F(PitTest, LatchHoldsUntilRead) {
+    program(1, 2, 0);
+    ticks(11);
+    out(pit, 3, 0x40);
+    ticks(1000);
+    out(pit, 3, 0x40);  // ignored, the first is not read yet
+    EXPECT_EQ(read(1), 0x10000 - 10);
+    EXPECT_EQ(latched(1), 0x10000 - 1010);
+}
+
+TEST_F(PitTest, ReadBackGivesStatusThenCount) {
+    program(0, 3, 200);
+    ticks(51);
+    out(pit, 3, 0xc2);
+    EXPECT_EQ(in(pit, 0), 0xb6);
+    EXPECT_EQ(read(0), 100);
+    out(pit, 3, 0x36);
+    EXPECT_EQ(status(0), 0xf6);  // null count: none written yet
+}
+
+TEST_F(PitTest, NewCountWaitsForTheEndOfThePeriod) {
+    program(0, 2, 100);
+    ticks(51);
+    out(pit, 0, 40);
+    out(pit, 0, 0);
+    EXPECT_EQ(latched(0), 50);
+    EXPECT_EQ(status(0), 0xf4);
+    irq0.rises = 0;
+    ticks(50);
+    EXPECT_EQ(irq0.rises, 1u);
+    EXPECT_EQ(latched(0), 40);
+    EXPECT_EQ(status(0), 0xb4);
+    ticks(40);
+    EXPECT_EQ(irq0.rises, 2u);
+}
+
+TEST_F(PitTest, NewCountOfASquareWaveWaitsForTheHalf) {
+    program(0, 3, 100);
+    ticks(11);
+    out(pit, 0, 20);
+    out(pit, 0, 0);
+    ticks(39);
+    EXPECT_TRUE(irq0.level);
+    ticks(1);
+    EXPECT_FALSE(irq0.level);
+    ticks(9);
+    EXPECT_FALSE(irq0.level);
+    ticks(1);
+    EXPECT_TRUE(irq0.level);
+    ticks(10);
+    EXPECT_FALSE(irq0.level);
+}
+
+TEST_F(PitTest, BcdCountsDecimal) {
+    program(1, 0, 0x1234, true);
+    ticks(36);
+    EXPECT_EQ(latched(1), 0x1199);
+}
+
+TEST_F(PitTest, SingleByteAccess) {
+    out(pit, 3, 0x10);  // channel 0, low byte only
+    out(pit, 0, 5);
+    ticks(3);
+    EXPECT_EQ(in(pit, 0), 3);
+    EXPECT_EQ(in(pit, 0), 3);
+    out(pit, 3, 0x20);
+    out(pit, 0, 2);
+    ticks(1);
+    EXPECT_EQ(in(pit, 0), 2);
+    ticks(1);
+    EXPECT_EQ(in(pit, 0), 1);
+    EXPECT_EQ(in(pit, 3), 0xff);
+}
+
+TEST_F(PitTest, RefreshBitToggles) {
+    const u8 before = in(port61, 0) & 0x10;
+    clock.advance(15085);
+    EXPECT_NE(in(port61, 0) & 0x10, before);
+    out(port61, 0, 0xff);
+    EXPECT_EQ(in(port61, 0) & 0xcf, 0x0f);
+}
+
+}  // namespace
+}  // namespace bmbt::test
