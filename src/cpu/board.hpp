@@ -1,0 +1,48 @@
+// The machine around one guest CPU, as whoever runs that CPU sees it: ports, devices, interrupts, time, and the wish to
+// end. The PC implements it; the runtime and the interpreter's loop use it and forward Platform's device half to it.
+#pragma once
+#include "base/types.hpp"
+
+namespace bmbt {
+
+struct Vcpu;
+
+// Why the guest does not go on. A reset of any kind asks for a new start of the whole machine.
+enum class Stop : u8 { None, PowerOff, Reset };
+
+class Board {
+ public:
+    virtual u32 port_in(u16 port, Width w) = 0;
+    virtual void port_out(u16 port, Width w, u32 value) = 0;
+    virtual u64 mmio_read(u64 gpa, Width w) = 0;
+    virtual void mmio_write(u64 gpa, Width w, u64 value) = 0;
+
+    virtual u64 tsc() = 0;  // ns since power-on, larger at every call
+    static constexpr u64 tsc_hz = 1'000'000'000;
+
+    // The local APIC's registers as MSRs, and its task priority as CR8. False: #GP(0).
+    virtual bool apic_msr_read(u32 msr, u64& value) = 0;
+    virtual bool apic_msr_write(u32 msr, u64 value) = 0;
+    virtual u64 read_tpr() = 0;
+    virtual void write_tpr(u64 tpr) = 0;
+
+    // An interrupt that EFLAGS.IF alone holds back. Its vector is known once it is acknowledged; then it must be
+    // delivered.
+    virtual bool interrupt_pending() = 0;
+    virtual u8 acknowledge_interrupt() = 0;
+    virtual bool take_nmi() = 0;  // an NMI has come since the last call
+
+    // Device time: run_timers() calls every alarm that is due; next_timer() is the earliest one left (ns of the clock
+    // below, ~0: none). Interrupts change only in calls of this class.
+    virtual u64 now() = 0;
+    virtual u64 next_timer() = 0;
+    virtual void run_timers() = 0;
+
+    // Looked at after every port or MMIO access and every fault of the guest's.
+    virtual Stop stop() = 0;
+
+ protected:
+    ~Board() = default;
+};
+
+}  // namespace bmbt
