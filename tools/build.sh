@@ -5,22 +5,19 @@ set -eu
 . "$(dirname "$0")/common.sh"
 tools=$(cd "$(dirname "$0")" && pwd -P)
 
-# preset NAME: configures once and builds.
+# preset NAME [TARGET]: configures once and builds.
 preset() {
     log=$root/build/$1.log
     cd "$root"
     if [ ! -e "build/$1/build.ninja" ]; then
-        say "configuring the build in build/$1"
+        say "building in build/$1"
         if ! cmake --preset "$1" > "$log" 2>&1; then
             tail -n 30 "$log" >&2
             rm -rf "build/$1"
             die "configuring failed; the whole log is build/$1.log"
         fi
     fi
-    # Nothing is said when there is nothing to do.
-    if ninja -C "build/$1" -n | grep -q 'no work to do'; then return; fi
-    say "building in build/$1"
-    if ! ninja -C "build/$1" > "$log" 2>&1; then
+    if ! ninja -C "build/$1" ${2:-all} > "$log" 2>&1; then
         tail -n 30 "$log" >&2
         die "the build failed; the whole log is build/$1.log"
     fi
@@ -30,12 +27,12 @@ case $1 in
     image)
         "$tools/packages.sh" run
         "$tools/deps.sh" sysroot zydis
-        preset image
+        preset image bmbt.elf
         ;;
     test)
         "$tools/packages.sh" test
         "$tools/deps.sh" sysroot zydis seabios busybox kernel kernel-cloud
-        preset image
+        preset image bmbt.elf
         preset dev
         ;;
     *) die "usage: build.sh image|test" ;;

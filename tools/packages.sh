@@ -1,6 +1,6 @@
 #!/bin/sh
-# packages.sh run|test: installs the Debian packages that running (or running and testing) BMBT needs; does nothing
-# when they are there. QEMU must be 10 or newer: Debian 13 has it, Debian 12 takes it from its backports.
+# packages.sh run|test|bench: installs the Debian packages that running, also testing, or also measuring BMBT needs; does
+# nothing when they are there. QEMU must be 10 or newer: Debian 13 has it, Debian 12 takes it from its backports.
 set -eu
 . "$(dirname "$0")/common.sh"
 
@@ -28,41 +28,53 @@ need() {
     done
 }
 
+# The major version of the QEMU program $1, 0 when there is none.
 qemu_major() {
-    command -v qemu-system-loongarch64 >/dev/null 2>&1 || { echo 0; return; }
-    qemu-system-loongarch64 --version | sed -n '1s/.*version \([0-9]*\).*/\1/p'
+    command -v "$1" >/dev/null 2>&1 || { echo 0; return; }
+    "$1" --version | sed -n '1s/.*version \([0-9]*\).*/\1/p'
+}
+
+# need_qemu PROGRAM PACKAGE
+need_qemu() {
+    version=$(qemu_major "$1")
+    if [ "$version" -lt 10 ]; then
+        case $(command -v "$1") in
+            '' | /usr/bin/*) install_qemu "$2"; version=$(qemu_major "$1") ;;
+        esac
+    fi
+    [ "$version" -ge 10 ] ||
+        die "QEMU 10 or newer is needed, $(command -v "$1") is version $version; remove it from the PATH or update it"
 }
 
 install_qemu() {
-    [ "$(command -v qemu-system-loongarch64 || echo /usr/bin/)" = /usr/bin/qemu-system-loongarch64 ] ||
-        [ "$(qemu_major)" = 0 ] || return 0
     update_once
-    say "installing QEMU"
-    candidate=$(apt-cache policy qemu-system-misc | sed -n 's/ *Candidate: *//p' | sed 's/^[0-9]*://; s/\..*//')
+    say "installing $1"
+    candidate=$(apt-cache policy "$1" | sed -n 's/ *Candidate: *//p' | sed 's/^[0-9]*://; s/\..*//')
     if [ "${candidate:-0}" -ge 10 ] 2>/dev/null; then
-        quiet_apt install --no-install-recommends qemu-system-misc || die "installing qemu-system-misc failed"
+        quiet_apt install --no-install-recommends "$1" || die "installing $1 failed"
         return
     fi
     # The system's own lists stay as they are: a second set of lists, made from their address, has the backports too.
     base=$(debian_base)
-    [ -n "$base" ] || die "no Debian suite among this machine's apt sources, so QEMU 10 cannot be installed from backports"
+    [ -n "$base" ] || die "no Debian suite among this machine's apt sources; install $1 10 or newer by hand"
+    key=$(debian_keyring) || die "no Debian archive keyring; install debian-archive-keyring"
     codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
     lists=$deps/apt/backports
     mkdir -p "$lists/lists/partial"
-    key=$(debian_keyring) || die "no Debian archive keyring: install debian-archive-keyring"
     for suite in "$codename" "$codename-updates" "$codename-backports"; do
         echo "deb [signed-by=$key] $base $suite main"
     done > "$lists/sources.list"
+    package=$1
     set -- -o Dir::Etc::sourcelist="$lists/sources.list" -o Dir::Etc::sourceparts=/dev/null -o Dir::State::lists="$lists/lists"
-    quiet_apt "$@" update || die "the backports of $codename cannot be reached"
-    quiet_apt "$@" -t "$codename-backports" install --no-install-recommends qemu-system-misc ||
-        die "installing qemu-system-misc from $codename-backports failed"
+    quiet_apt "$@" update || die "the backports of $codename cannot be reached; install $package 10 or newer by hand"
+    quiet_apt "$@" -t "$codename-backports" install --no-install-recommends "$package" ||
+        die "installing $package from $codename-backports failed"
 }
 
-case "${1:-run}" in
+case ${1:-} in
     run) need $run_packages ;;
-    test) need $run_packages $test_packages ;;
-    *) die "usage: packages.sh run|test" ;;
+    test | bench) need $run_packages $test_packages ;;
+    *) die "usage: packages.sh run|test|bench" ;;
 esac
 
 if [ -n "$missing" ]; then
@@ -76,8 +88,5 @@ if [ -n "$missing" ]; then
     say "installing$chosen"
     quiet_apt install --no-install-recommends $chosen || die "installing$chosen failed"
 fi
-if [ "$(qemu_major)" -lt 10 ]; then
-    install_qemu
-    [ "$(qemu_major)" -ge 10 ] ||
-        die "QEMU 10 or newer is needed, $(command -v qemu-system-loongarch64) is $(qemu_major); install a newer qemu-system-misc"
-fi
+need_qemu qemu-system-loongarch64 qemu-system-misc
+[ "$1" != bench ] || need_qemu qemu-system-x86_64 qemu-system-x86

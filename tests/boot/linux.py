@@ -1,0 +1,123 @@
+"""Debian's kernels with a busybox initramfs. Usage: linux.py KERNEL WHAT, KERNEL a part of build/deps."""
+
+import re
+import sys
+import time
+
+from machine import GUESTS, Machine, busybox_here, check, initramfs, kernel, main, same
+
+BOOT = 900  # seconds to the shell, generous: two may run at once on a slow machine
+PROMPT = r"^[~/][^\n]* # $"
+
+
+def options(name, *more):
+    return ["--kernel", kernel(name), "--append", "console=ttyS0 quiet loglevel=1", "--memory", "512M", *more]
+
+
+def to_shell(machine):
+    machine.expect("A busybox shell", BOOT)
+    machine.expect(PROMPT, 120)
+
+
+def ask(machine, command, pattern, seconds=120):
+    """Types a command and gives the match of the pattern in its output, then waits for the prompt."""
+    machine.send(command + "\n")
+    machine.expect(re.escape(command[-10:]), 60)  # the echo
+    match = machine.expect(pattern, seconds)
+    machine.expect(PROMPT, 60)
+    return match
+
+
+def shell(name):
+    """What ./bmbt run gives: typing, editing, job control, and power-off with exit code 0."""
+    initrd = initramfs("shell")
+    with Machine(*options(name, "--initrd", initrd)) as machine:
+        to_shell(machine)
+        ask(machine, "echo $((6 * 7)) is the answer", r"^42 is the answer$")
+        ask(machine, "echo wrongg\x7f | tr a-z A-Z", r"^WRONG$")
+        ask(machine, "cat /proc/cmdline", r"^console=ttyS0 quiet loglevel=1$")
+        ask(machine, "uname -m; ls / | wc -l", r"^x86_64\n\d+$")
+        machine.send("sleep 1000\n")
+        time.sleep(5)
+        machine.send("\x03")  # Ctrl-C is the guest's
+        machine.expect(PROMPT, 60)
+        ask(machine, "echo still here", r"^still here$")
+        machine.send("poweroff\n")
+        machine.ends(0, 120)
+
+
+def date(name):
+    """The guest's clock and its sleep agree with this machine's."""
+    initrd = initramfs("date")
+    with Machine(*options(name, "--initrd", initrd)) as machine:
+        to_shell(machine)
+        now = int(ask(machine, "date +%s", r"^(\d{9,})$").group(1))
+        check(abs(now - time.time()) < 10, f"the guest's clock says {now}, this machine's {time.time():.0f}")
+        started = time.monotonic()
+        ask(machine, "sleep 20; echo slept", r"^slept$")
+        slept = time.monotonic() - started
+        check(19.5 < slept < 24, f"sleep 20 took {slept:.1f} s")
+        machine.leave()
+
+
+def clocks(name):
+    """Over 60 seconds the guest's clock and this machine's differ by less than 0.1 %, the time to ask aside."""
+    initrd = initramfs("clocks")
+    with Machine(*options(name, "--initrd", initrd)) as machine:
+        to_shell(machine)
+        # The guest says when; how long the line was under way is bounded by two questions in a row.
+        def moment():
+            before = time.time()
+            machine.send("cat /proc/uptime\n")
+            guest = float(machine.expect(r"^(\d+\.\d\d) \d+\.\d\d$", 60).group(1))
+            after = time.time()
+            machine.expect(PROMPT, 60)
+            return guest, before, after
+        for _ in range(3):
+            first = moment()
+        time.sleep(60)
+        last = moment()
+        guest = last[0] - first[0]
+        shortest, longest = last[1] - first[2], last[2] - first[1]
+        check(shortest * 0.999 - 0.01 <= guest <= longest * 1.001 + 0.01,
+              f"the guest counted {guest:.2f} s, this machine between {shortest:.2f} and {longest:.2f}")
+        machine.leave()
+
+
+def reboot(name):
+    """A reboot comes back to the shell; with --no-reboot it ends with exit code 0."""
+    initrd = initramfs("reboot")
+    with Machine(*options(name, "--initrd", initrd)) as machine:
+        to_shell(machine)
+        machine.send("touch /tmp/before; reboot\n")
+        to_shell(machine)
+        ask(machine, "ls /tmp | wc -l", r"^0$")
+        machine.leave()
+    with Machine(*options(name, "--initrd", initrd, "--no-reboot")) as machine:
+        to_shell(machine)
+        machine.send("reboot -f\n")
+        machine.ends(0, 120)
+
+
+def script(name):
+    """The busybox script prints the same as on this machine."""
+    wanted = busybox_here(GUESTS / "busybox-script.sh")
+    check(wanted.rstrip().endswith("== end"), f"the script failed on this machine:\n{wanted}")
+    initrd = initramfs("script", etc__autorun=GUESTS / "autorun", etc__script=GUESTS / "busybox-script.sh")
+    with Machine(*options(name, "--initrd", initrd)) as machine:
+        machine.expect(r"<<<begin>>>\n", BOOT)
+        begin = machine.mark
+        end = machine.expect(r"^<<<end>>>$", 3600).start()
+        same(machine.text[begin:end], wanted, "the script's output")
+        machine.ends(0, 120)
+
+
+def default(_):
+    """Nothing but ./bmbt run."""
+    with Machine() as machine:
+        to_shell(machine)
+        machine.leave()
+
+
+if __name__ == "__main__":
+    main(lambda: globals()[sys.argv[2]](sys.argv[1]))
