@@ -62,7 +62,7 @@ class Assembler : public Instructions<Assembler> {
     void bge(Gpr j, Gpr d, Label& l) { bge(j, d, to(l)); }
     void bltu(Gpr j, Gpr d, Label& l) { bltu(j, d, to(l)); }
     void bgeu(Gpr j, Gpr d, Label& l) { bgeu(j, d, to(l)); }
-    void adr(Gpr d, Label& l) { pcaddi(d, to(l)); }
+    void adr(Gpr d, Label& l) { pcaddi(d, to(l) >> 2); }
 
     // The condition as an operand. The far form reaches as far as a b does, in two instructions.
     void branch(Condition, Gpr j, Gpr d, Offset16);

@@ -13,7 +13,7 @@ struct HostAccess {
     enum class Special : u8 {
         None,
         LoadLinked,
-        StoreConditional,  // writes success to reg
+        StoreConditional,  // reg is stored (size 16: rk above it), then says whether it was
         Swap,
         Add,
         And,
