@@ -93,9 +93,9 @@ linux() {
 qemu_plugin() {
     apt_root trixie
     source_of qemu
-    name=$(tar -tf "$tarball" | grep 'include/qemu/qemu-plugin\.h$' | head -n 1)
+    header=$(tar -tf "$tarball" | grep 'include/qemu/qemu-plugin\.h$')
     mkdir "$work/out"
-    tar -xOf "$tarball" "$name" > "$work/out/qemu-plugin.h"
+    tar -xOf "$tarball" "$header" > "$work/out/qemu-plugin.h"
 }
 
 # part NAME COMMAND...: makes build/deps/NAME by COMMAND, unless it is there.
