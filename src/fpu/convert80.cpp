@@ -41,8 +41,13 @@ typename F::Bits store(FpEnv& env, Float80 a) {
     if (is_infinity(a)) return F::with_sign(F::infinity, a.sign());
     if (is_zero(a)) return F::with_sign(0, a.sign());
     const Finite f = normalized(a);
-    return round_pack<F>(env.rounding(), env.unmasked(underflow), false, a.sign(), f.exponent - bias80 + F::bias,
-                         f.mantissa, env.flags);
+    u16 flags = 0;
+    const Bits result = round_pack<F>(env.rounding(), env.unmasked(underflow), false, a.sign(),
+                                      f.exponent - bias80 + F::bias, f.mantissa, flags);
+    if (env.unmasked(flags & (overflow | underflow)))
+        flags &= overflow | underflow;  // nothing is stored, so not inexactly
+    env.flags |= flags;
+    return result;
 }
 
 // |a| rounded to an integer in 64 bits; false when it does not fit.

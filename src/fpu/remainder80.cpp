@@ -96,6 +96,16 @@ Float80 scale(FpEnv& env, Float80 a, Float80 by) {
         if (by.sign()) n = -n;
     }
     const Finite f = normalized(a);
+    // So far that the adjusted exponent of an unmasked overflow or underflow is out of reach too, rounding plays no
+    // part.
+    if (env.unmasked(overflow) && f.exponent + n - wrap80 >= 0x7fff) {
+        env.flags |= overflow | inexact | rounded_up;
+        return infinity80(a.sign());
+    }
+    if (env.unmasked(underflow) && f.exponent + n + wrap80 <= 0) {
+        env.flags |= underflow | inexact;
+        return signed_zero(a.sign());
+    }
     return round_pack(env, a.sign(), f.exponent + n, f.mantissa, 0, 64);
 }
 

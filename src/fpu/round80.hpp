@@ -103,7 +103,7 @@ constexpr Rounded round_bits(Rounding mode, unsigned bits, bool sign, u64 hi, u6
 }
 
 // The number +-hi.lo * 2^(exponent - bias80 - 63) as an 80-bit number of `bits` bits; bit 63 of hi is set. Tininess
-// is detected after rounding, as the processor does.
+// is detected after rounding.
 Float80 round_pack(FpEnv&, bool sign, i32 exponent, u64 hi, u64 lo, unsigned bits);
 
 }  // namespace bmbt::fpu

@@ -92,6 +92,14 @@ Real arctan_to_one(Real t) {
 
 Float80 signed_angle(FpEnv& env, Real angle, bool sign) { return pack(env, {angle.mantissa, angle.exponent, sign}); }
 
+// y * log2(2^k). The processor calls even this inexact.
+Float80 exact_product(FpEnv& env, Float80 y, i32 k) {
+    const Float80 result = pack(env, real(y) * real(k), true);
+    env.flags |= inexact;
+    if (result.exponent() == 0) env.flags |= underflow;
+    return result;
+}
+
 // y * infinity with the sign of the logarithm.
 Float80 infinite_product(FpEnv& env, Float80 y, bool negative_log) {
     return is_zero(y) ? invalid(env) : infinity80(y.sign() != negative_log);
@@ -106,9 +114,8 @@ Float80 exp2_minus1(FpEnv& env, Float80 x) {
     if (stops_on_denormal(env, is_denormal(x))) return x;
     if (is_zero(x)) return x;
     if (x.exponent() >= bias80) {  // beyond +-1 the manual leaves the result open
-        if (x == negate(one80)) return {integer_bit, 0xbffe};
-        if (x != one80) env.flags |= inexact;
-        return x;
+        env.flags |= inexact;
+        return x == negate(one80) ? Float80{integer_bit, 0xbffe} : x;
     }
     const Real t = real(x) * ln_two;
     Real sum = real(1);
@@ -135,7 +142,7 @@ Float80 y_log2_x(FpEnv& env, Float80 y, Float80 x) {
     if (is_zero(y)) return signed_zero(y.sign() != negative_log);
     if (is_one) return signed_zero(y.sign());
     const Real v = real(x);
-    if (power_of_two(v)) return pack(env, real(y) * real(v.exponent), true);
+    if (power_of_two(v)) return exact_product(env, y, v.exponent);
     return pack(env, real(y) * log2(v));
 }
 
@@ -154,7 +161,7 @@ Float80 y_log2_x_plus1(FpEnv& env, Float80 y, Float80 x) {
         env.flags |= inexact;
         return x;
     }
-    if (power_of_two(v)) return pack(env, real(y) * real(v.exponent), true);
+    if (power_of_two(v)) return exact_product(env, y, v.exponent);
     return pack(env, real(y) * log2(v));
 }
 

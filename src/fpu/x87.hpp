@@ -84,8 +84,9 @@ Mf fcom_m64(X87&, u64, bool pop);
 Mf ficom(X87&, i32, bool pop);
 Mf ftst(X87&);
 Mf fxam(X87&);
-// FCOMI family: the new ZF, PF, CF go to their bits of eflags (OF, SF, AF are cleared), unless the exception is
-// unmasked.
+// FCOMI family: the new ZF, PF, CF go to their bits of eflags; OF, SF, AF are cleared. An unmasked invalid operation
+// still reports "unordered" (here and in the condition codes of FCOM): the manual leaves that open, the processor does
+// it.
 Mf fcomi(X87&, unsigned i, bool pop, bool quiet, u64& eflags);
 
 // One operand, or ST(0) and ST(1).

@@ -58,15 +58,15 @@ Order compare_as(FpEnv& env, Float80 a, Float80 b, bool quiet_only) {
 Mf compare_and_pop(X87& x, bool empty, Float80 b, bool b_denormal, unsigned pops, bool quiet_only) {
     if (x.pending()) return Mf::Pending;
     if (empty) [[unlikely]] {
-        if (!underflowed(x)) return Mf::None;
         set_codes(x, Order::Unordered);
+        if (!underflowed(x)) return Mf::None;
     } else {
         FpEnv env(x.control);
         const Order order = compare_as(env, x.reg(0), b, quiet_only);
         if (b_denormal && order != Order::Unordered) env.flags |= denormal_operand;
         raise(x, env.flags);
-        if (blocked(x, env.flags)) return Mf::None;
         set_codes(x, order);
+        if (blocked(x, env.flags)) return Mf::None;
     }
     while (pops--) pop(x);
     return Mf::None;
@@ -105,24 +105,26 @@ Mf binary_pop(X87& x, F f) {
     return Mf::None;
 }
 
+void set_out_of_range(X87& x, bool out) { x.status = static_cast<u16>((x.status & ~c2) | (out ? c2 : 0)); }
+
 Mf partial_remainder(X87& x, bool nearest) {
     if (x.pending()) return Mf::Pending;
     if (x.empty(0) || x.empty(1)) [[unlikely]] {
         if (underflowed(x)) put(x, 0, default_nan80);
+        set_out_of_range(x, false);
         return Mf::None;
     }
     FpEnv env(x.control);
     const Remainder r = (nearest ? remainder_nearest : remainder_truncated)(env, x.reg(0), x.reg(1));
     raise(x, env.flags & static_cast<u16>(~rounded_up));
-    x.status = static_cast<u16>(x.status & ~(c0 | c1 | c2 | c3));
+    set_out_of_range(x, r.partial);
     if (blocked(x, env.flags)) return Mf::None;
     x.reg(0) = r.value;
-    x.status |= static_cast<u16>((r.quotient & 4 ? c0 : 0) | (r.quotient & 2 ? c3 : 0) | (r.quotient & 1 ? c1 : 0) |
-                                 (r.partial ? c2 : 0));
+    if (is_nan(r.value)) return Mf::None;
+    x.status = static_cast<u16>((x.status & ~(c0 | c1 | c3)) | (r.quotient & 4 ? c0 : 0) | (r.quotient & 2 ? c3 : 0) |
+                                (r.quotient & 1 ? c1 : 0));
     return Mf::None;
 }
-
-void set_out_of_range(X87& x, bool out) { x.status = static_cast<u16>((x.status & ~c2) | (out ? c2 : 0)); }
 
 // ST(0) = f(ST(0)), C2 when it is out of range.
 template <class F>
@@ -221,13 +223,14 @@ Mf fxam(X87& x) {
 Mf fcomi(X87& x, unsigned i, bool pop_after, bool quiet_only, u64& eflags) {
     if (x.pending()) return Mf::Pending;
     Order order = Order::Unordered;
+    bool stop = false;
     if (x.empty(0) || x.empty(i)) [[unlikely]] {
-        if (!underflowed(x)) return Mf::None;
+        stop = !underflowed(x);
     } else {
         FpEnv env(x.control);
         order = compare_as(env, x.reg(0), x.reg(i), quiet_only);
-        raise(x, env.flags);
-        if (blocked(x, env.flags)) return Mf::None;
+        raise(x, static_cast<u16>(env.flags | (x.status & c1)));  // C1 stays
+        stop = blocked(x, env.flags);
     }
     constexpr u64 cf = 1, pf = 4, zf = 0x40, others = 0x10 | 0x80 | 0x800;
     eflags &= ~(cf | pf | zf | others);
@@ -237,7 +240,7 @@ Mf fcomi(X87& x, unsigned i, bool pop_after, bool quiet_only, u64& eflags) {
         case Order::Greater: break;
         case Order::Unordered: eflags |= cf | pf | zf; break;
     }
-    if (pop_after) pop(x);
+    if (pop_after && !stop) pop(x);
     return Mf::None;
 }
 

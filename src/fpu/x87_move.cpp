@@ -123,10 +123,9 @@ Mf fxch(X87& x, unsigned i) {
 Mf fcmov(X87& x, unsigned i, bool condition) {
     if (x.pending()) return Mf::Pending;
     if (x.empty(0) || x.empty(i)) {
-        if (underflowed(x) && condition) put(x, 0, default_nan80);
+        if (underflowed(x)) put(x, 0, default_nan80);  // whatever the condition
         return Mf::None;
     }
-    raise(x, 0);
     if (condition) x.reg(0) = x.reg(i);
     return Mf::None;
 }
@@ -147,6 +146,7 @@ Mf fdecstp(X87& x) {
 
 Mf ffree(X87& x, unsigned i, bool pop_after) {
     if (x.pending()) return Mf::Pending;
+    raise(x, 0);
     mark_empty(x, i);
     if (pop_after) pop(x);
     return Mf::None;
@@ -181,6 +181,7 @@ Mf enter_mmx(X87& x) {
 
 Mf emms(X87& x) {
     if (x.pending()) return Mf::Pending;
+    set_top(x, 0);
     x.tag = 0;
     return Mf::None;
 }

@@ -50,7 +50,7 @@ inline bool underflowed(X87& x) {
     return !unmasked(x, invalid_operation);
 }
 
-// Pushes v, or answers a stack overflow.
+// Pushes v, or answers a stack overflow. A denormal is loaded even when its exception is unmasked.
 inline void push_checked(X87& x, Float80 v, u16 flags = 0) {
     if (!x.empty(7)) [[unlikely]] {
         raise(x, stack_overflow);
@@ -58,7 +58,7 @@ inline void push_checked(X87& x, Float80 v, u16 flags = 0) {
         return;
     }
     raise(x, flags);
-    if (!blocked(x, flags)) push(x, v);
+    if (!unmasked(x, flags & invalid_operation)) push(x, v);
 }
 
 }  // namespace bmbt::fpu
