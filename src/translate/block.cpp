@@ -1,0 +1,315 @@
+// Guest registers, instruction boundaries, calls of C++ and ways out of a block.
+#include "translate/block.hpp"
+
+#include "cpu/vcpu_offsets.inc"
+
+namespace bmbt {
+
+using namespace la64;
+
+void Block::begin(const Insn& insn, u64 rip, u64 flags_live_after) {
+    insn_ = &insn;
+    rip_ = rip;
+    flags_live_ = flags_live_after;
+    temps_used_ = 0;
+    ++insn_count_;
+    take_snapshot();
+}
+
+void Block::take_snapshot() {
+    if (snapshot_count_ == max_snapshots) {
+        full_ = true;
+        return;
+    }
+    snapshots_[snapshot_count_++] = {.host_offset = static_cast<u32>(as.size()),
+                                     .guest_offset = static_cast<u16>(rip_ - start_rip_),
+                                     .insn = static_cast<u8>(insn_count_ - 1),
+                                     .pending = pending_,
+                                     .flags = flags_};
+}
+
+Gpr Block::temp() {
+    if (temps_used_ >= std::size(host::temps)) [[unlikely]] bad_operand("temporaries");
+    return host::temps[temps_used_++];
+}
+
+Gpr Block::constant(u64 value) {
+    if (value == 0) return zero;
+    Gpr t = temp();
+    as.li(t, value);
+    return t;
+}
+
+// --- guest registers
+
+Gpr Block::whole(unsigned reg) {
+    Gpr r = host::guest[reg];
+    if (bit(pending_, reg)) {
+        as.bstrpick_d(r, r, 31, 0);
+        pending_ &= ~(1u << reg);
+        sign32_ &= ~(1u << reg);
+        zero32_ |= 1u << reg;
+    }
+    return r;
+}
+
+void Block::preserve_flags_in(Gpr r) {
+    if (flags_.kind != FlagState::Kind::Known) return;
+    if (!flags_.b_constant && flags_.b == r) {
+        bool shared = flags_.a == r;
+        as.move(host::flag_b, r);
+        flags_.b = host::flag_b;
+        flags_.b_zero_extended = flags_.b_sign_extended = false;
+        if (!shared) return;
+    }
+    if (flags_.a == r) {
+        as.move(host::flag_a, r);
+        flags_.a = host::flag_a;
+        flags_.a_zero_extended = flags_.a_sign_extended = false;
+    }
+}
+
+Gpr Block::write64(unsigned reg) {
+    preserve_flags_in(host::guest[reg]);
+    u16 m = static_cast<u16>(~(1u << reg));
+    pending_ &= m, sign32_ &= m, zero32_ &= m;
+    return host::guest[reg];
+}
+
+Gpr Block::write32(unsigned reg, Upper upper) {
+    Gpr r = write64(reg);
+    if (upper == Upper::Zero) {
+        zero32_ |= 1u << reg;
+    } else {
+        pending_ |= 1u << reg;
+        if (upper == Upper::Sign) sign32_ |= 1u << reg;
+    }
+    return r;
+}
+
+void Block::write_low(unsigned reg, unsigned size, Gpr value, Upper known) {
+    if (size == 8) {
+        Gpr r = write64(reg);
+        if (!(r == value)) as.move(r, value);
+    } else if (size == 4) {
+        Gpr r = write32(reg, known);
+        if (!(r == value)) as.move(r, value);
+    } else {
+        preserve_flags_in(host::guest[reg]);
+        as.bstrins_d(host::guest[reg], value, size * 8 - 1, 0);
+        sign32_ &= ~(1u << reg);  // bit 31 is unchanged, but keep it simple for 16 bits and less
+    }
+}
+
+void Block::write(const Operand& o, Gpr value, Upper known) {
+    if (o.kind == OperandKind::GprHigh) {
+        preserve_flags_in(host::guest[o.reg]);
+        as.bstrins_d(host::guest[o.reg], value, 15, 8);
+        sign32_ &= ~(1u << o.reg);
+    } else {
+        write_low(o.reg, o.size, value, known);
+    }
+}
+
+// --- operands
+
+Gpr Block::read(const Operand& o, Upper upper) {
+    switch (o.kind) {
+        case OperandKind::Gpr:
+            if (o.size == 8) return whole(o.reg);
+            if (upper == Upper::Any) return low(o.reg);
+            if (o.size == 4 && upper == Upper::Sign && is_sign_extended(o.reg)) return low(o.reg);
+            if (o.size == 4 && upper == Upper::Zero && (bit(pending_, o.reg) || bit(zero32_, o.reg))) return whole(o.reg);
+            break;
+        case OperandKind::Immediate: {
+            u64 v = static_cast<u64>(constant_of(o));
+            if (upper == Upper::Zero && o.size < 8) v &= mask(o.size * 8);
+            return constant(v);
+        }
+        default: break;
+    }
+    Gpr t = temp();
+    read_into(t, o, upper);
+    return t;
+}
+
+void Block::read_into(Gpr to, const Operand& o, Upper upper) {
+    switch (o.kind) {
+        case OperandKind::Gpr: {
+            Gpr r = o.size == 8 ? whole(o.reg) : low(o.reg);
+            if (o.size == 8 || upper == Upper::Any) as.move(to, r);
+            else if (upper == Upper::Zero) as.bstrpick_d(to, r, o.size * 8 - 1, 0);
+            else if (o.size == 4) as.slli_w(to, r, 0);
+            else if (o.size == 2) as.ext_w_h(to, r);
+            else as.ext_w_b(to, r);
+            return;
+        }
+        case OperandKind::GprHigh:
+            as.bstrpick_d(to, low(o.reg), 15, 8);
+            if (upper == Upper::Sign) as.ext_w_b(to, to);
+            return;
+        case OperandKind::Immediate: {
+            u64 v = static_cast<u64>(constant_of(o));
+            if (upper == Upper::Zero && o.size < 8) v &= mask(o.size * 8);
+            as.li(to, v);
+            return;
+        }
+        case OperandKind::Memory: load(to, address(), o.size, upper); return;
+        default: bad_operand("operand kind");
+    }
+}
+
+// --- leaving
+
+void Block::emit_flag_registers(const FlagState& f) {
+    if (f.kind != FlagState::Kind::Known) return;
+    if (!(f.a == host::flag_a)) as.move(host::flag_a, f.a);
+    if (f.b_constant) as.li(host::flag_b, static_cast<u64>(static_cast<i64>(f.b_value)));
+    else if (!(f.b == host::flag_b)) as.move(host::flag_b, f.b);
+    as.li(host::flag_kind, flag_kind(f.op, f.size_log2));
+}
+
+void Block::emit_pending(u16 pending) {
+    for (unsigned r = 0; r < 16; r++)
+        if (bit(pending, r)) as.bstrpick_d(host::guest[r], host::guest[r], 31, 0);
+}
+
+void Block::emit_gate(u32 number) {
+    as.li(t0, u64{id_} << 8 | number);
+    if (mode.user()) {
+        as.syscall(0);
+    } else {
+        as.ld_d(ra, host::state, VCPU_GATE_TARGET);
+        as.jirl(ra, ra, 0);
+    }
+}
+
+void Block::emit_near(const u32* target, bool call) {
+    i64 offset = reinterpret_cast<const char*>(target) - reinterpret_cast<const char*>(here());
+    if (call) as.bl(offset);
+    else as.b(offset);
+}
+
+void Block::emit_site(u64 target) {
+    if (exit_count_ == max_exits) {
+        full_ = true;
+        return;
+    }
+    u32 number = exit_count_++;
+    u32 epoch_site = 0;
+    Label stale;
+    if (mode.user() && !page_local(target)) {
+        // Another page: right only while the address space is the one the link was made in.
+        Label past, epoch;
+        as.adr(t0, epoch);
+        as.ld_d(t1, t0, 0);
+        as.ld_d(t0, host::state, VCPU_EPOCH);
+        as.b(past);
+        if (as.size() & 4) as.nop();
+        as.bind(epoch);
+        epoch_site = static_cast<u32>(as.size());
+        as.emit(0), as.emit(0);
+        as.bind(past);
+        as.bne(t0, t1, stale);
+    }
+    exits_[number] = {.target = target, .site = static_cast<u32>(as.size()), .epoch_site = epoch_site};
+    as.b(4);
+    as.bind(stale);
+    emit_gate(gate::exit + number);
+}
+
+Block::Cold* Block::cold(Cold::Kind kind) {
+    if (cold_count_ == std::size(cold_)) {
+        full_ = true;
+        cold_count_--;
+    }
+    Cold& c = cold_[cold_count_++];
+    c = {.from = {}, .kind = kind, .insn = static_cast<u8>(insn_count_ - 1), .pending = pending_, .target = 0, .flags = flags_};
+    return &c;
+}
+
+Label& Block::slow_path() {
+    in_cpp_ |= u64{1} << (insn_count_ - 1);
+    return cold(Cold::Kind::Slow)->from;
+}
+
+void Block::exit_if(Test t, u64 target) {
+    Cold* c = cold(Cold::Kind::Exit);
+    c->target = target;
+    // A conditional branch reaches 128 KiB; a block is far smaller.
+    if (t.right == zero && t.condition == Condition::Eq) as.beqz(t.left, c->from);
+    else if (t.right == zero && t.condition == Condition::Ne) as.bnez(t.left, c->from);
+    else as.branch(t.condition, t.left, t.right, c->from);
+}
+
+void Block::exit_to(u64 target) {
+    emit_pending(pending_);
+    emit_flag_registers(flags_);
+    emit_site(target);
+    ended_ = true;
+}
+
+void Block::canonical() {
+    emit_pending(pending_);
+    emit_flag_registers(flags_);
+    pending_ = sign32_ = zero32_ = 0;
+    flags_ = FlagState{};
+}
+
+void Block::exit_indirect(Gpr target) {
+    if (!(target == t1)) as.move(t1, target);
+    canonical();
+    emit_near(shared_.indirect, false);
+    ended_ = true;
+}
+
+void Block::push_return(u64 rip, Gpr value) {
+    Cold* c = cold(Cold::Kind::Landing);
+    c->target = rip;
+    Gpr t = temp();
+    as.addi_d(host::return_ring, host::return_ring, 16);
+    as.bstrins_d(host::return_ring, zero, return_ring_log2, return_ring_log2);
+    as.st_d(value, host::return_ring, 0);
+    as.adr(t, c->from);
+    as.st_d(t, host::return_ring, 8);
+}
+
+void Block::exit_return(Gpr target) {
+    if (!(target == t1)) as.move(t1, target);
+    canonical();
+    Label miss;
+    as.ld_d(t2, host::return_ring, 0);
+    as.ld_d(t3, host::return_ring, 8);
+    as.bne(t1, t2, miss);
+    as.addi_d(host::return_ring, host::return_ring, -16);
+    as.jr(t3);
+    as.bind(miss);
+    emit_near(shared_.indirect, false);
+    ended_ = true;
+}
+
+void Block::callout() {
+    in_cpp_ |= u64{1} << (insn_count_ - 1);
+    emit_gate(insn_count_ - 1);
+    pending_ = sign32_ = zero32_ = 0;
+    flags_ = FlagState{};
+}
+
+void Block::finish(u64 next_rip) {
+    if (!ended_) exit_to(next_rip);
+    for (unsigned n = 0; n < cold_count_; n++) {
+        Cold& c = cold_[n];
+        as.bind(c.from);
+        switch (c.kind) {
+            case Cold::Kind::Exit:
+                emit_pending(c.pending);
+                emit_flag_registers(c.flags);
+                emit_site(c.target);
+                break;
+            case Cold::Kind::Landing: emit_site(c.target); break;
+            case Cold::Kind::Slow: emit_gate(gate::slow + c.insn); break;
+        }
+    }
+}
+
+}  // namespace bmbt

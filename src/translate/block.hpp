@@ -1,0 +1,238 @@
+// The block builder: what the semantics of an instruction are written with. It knows where guest registers, flags and
+// memory operands are in the host, and hides when they are made whole. See docs/translator.md.
+#pragma once
+#include "cpu/flags.hpp"
+#include "la64/assembler.hpp"
+#include "translate/host_registers.hpp"
+#include "translate/mode.hpp"
+#include "x86/insn.hpp"
+
+namespace bmbt {
+
+using la64::Condition;
+using la64::Label;
+using x86::Insn;
+using x86::Operand;
+using x86::OperandKind;
+
+// How the bits above an operand's size are wanted.
+enum class Upper : u8 { Any, Zero, Sign };
+
+// Where the arithmetic flags come from at one point of a block.
+struct FlagState {
+    enum class Kind : u8 {
+        Dynamic,  // as flag_kind, flag_a and flag_b say
+        Known,    // as op, size, a and b say
+        Dead      // nobody can see them before they are written again
+    };
+    Kind kind = Kind::Dynamic;
+    FlagOp op = FlagOp::Bits;
+    u8 size_log2 = 0;
+    Gpr a = host::flag_a, b = host::flag_b;  // host registers: pinned guest registers, flag_a, flag_b or zero
+    bool b_constant = false;
+    i32 b_value = 0;
+    bool a_zero_extended = false, a_sign_extended = false;  // of flag_a's content, from the operation's size
+    bool b_zero_extended = false, b_sign_extended = false;
+
+    bool uses(Gpr r) const {
+        if (kind == Kind::Dead) return false;
+        if (kind == Kind::Dynamic) return r == host::flag_a || r == host::flag_b || r == host::flag_kind;
+        return a == r || (!b_constant && b == r);
+    }
+};
+
+// The state of a block at an instruction's boundary: what recovers the guest's registers from the host's.
+struct Snapshot {
+    u32 host_offset;   // bytes from the block's start where the instruction's code begins
+    u16 guest_offset;  // bytes from the block's first instruction
+    u8 insn;           // its number in the block; a second snapshot of one instruction follows a change in its middle
+    u16 pending;       // by guest register: only the low 32 bits are valid, the upper half is 0
+    FlagState flags;
+};
+
+// A way out of the block to a known address. The word at `site` is a `b` that the runtime points at the next block;
+// until then it goes to the code behind it, which asks for that. Outside the block's own page user code first compares the
+// epoch kept in the word at `epoch_site` (0: there is none).
+struct Exit {
+    u64 target;        // RIP
+    u32 site;          // bytes from the block's start
+    u32 epoch_site;
+};
+
+struct Address {
+    Gpr base = la64::zero;
+    Gpr index = la64::zero;  // added when not zero
+    i32 disp = 0;            // fits 12 signed bits; 0 with an index
+};
+
+// A condition as a branch of two registers: holds when `c(left, right)`.
+struct Test {
+    Condition condition;
+    Gpr left, right;
+};
+
+// Code that every block shares, in the same code cache, written once by write_shared_code.
+struct SharedCode {
+    const u32* flag_bits = nullptr;      // the flags to bits in flag_a, called with link; clobbers t6, t7
+    const u32* indirect = nullptr;       // goes on at the RIP in t1 through the jump cache; clobbers t0, t2-t4
+};
+
+// The return prediction ring: 1 << return_ring_log2 bytes of {RIP, host address}, aligned to twice that, one guard entry before.
+constexpr unsigned return_ring_log2 = 9;
+
+// What a gate asks C++ for: t0 = block id << 8 | number.
+namespace gate {
+constexpr u32 slow = 64;        // + instruction: run it, then dispatch anew (below: run it, then come back)
+constexpr u32 exit = 128;       // + exit: go on at its target
+constexpr u32 indirect = 0xff;  // go on at the RIP in t1
+}  // namespace gate
+
+class Block {
+ public:
+    static constexpr unsigned max_insns = 48, max_exits = 48, max_snapshots = 2 * max_insns;
+
+    Block(la64::Assembler& as, const SharedCode& shared, Mode mode, u64 rip, u64 cs_base, u32 id)
+        : as(as), mode(mode), shared_(shared), start_rip_(rip), cs_base_(cs_base), id_(id) {}
+
+    la64::Assembler& as;
+    const Mode mode;
+
+    // --- the instruction being translated
+    void begin(const Insn&, u64 rip, u64 flags_live_after);
+    u64 rip() const { return rip_; }
+    u64 next_rip() const { return rip_ + insn_->length; }
+    const Insn& insn() const { return *insn_; }
+    bool ended() const { return ended_; }
+
+    // --- temporaries, free again at the next instruction
+    Gpr temp();
+    // A temporary with a constant, or zero.
+    Gpr constant(u64);
+    // Lets the temporaries taken since a mark be used again.
+    unsigned temps_mark() const { return temps_used_; }
+    void temps_release(unsigned mark) { temps_used_ = mark; }
+
+    // --- guest registers
+    Gpr whole(unsigned reg);                 // all 64 bits right
+    Gpr low(unsigned reg) const { return host::guest[reg]; }  // the low 32 bits right
+    bool zero_extended(unsigned reg) const { return !bit(pending_, reg) && bit(zero32_, reg); }
+    bool is_sign_extended(unsigned reg) const { return bit(sign32_, reg); }
+    bool is_pending(unsigned reg) const { return bit(pending_, reg); }
+    // The register to write a 64-bit result to. Flags kept in it are saved first.
+    Gpr write64(unsigned reg);
+    // The same for a 32-bit result whose upper half is as said: it counts as zero from here on.
+    Gpr write32(unsigned reg, Upper);
+    // Writes a value to any register operand.
+    void write(const Operand&, Gpr value, Upper known = Upper::Any);
+    void write_low(unsigned reg, unsigned size, Gpr value, Upper known = Upper::Any);
+    // Must be called before the host register of `reg` changes in any other way.
+    void preserve_flags_in(Gpr);
+
+    // --- operands
+    // A register or immediate or memory operand's value in a register (a pinned one if it is there).
+    Gpr read(const Operand&, Upper);
+    void read_into(Gpr to, const Operand&, Upper);
+    bool is_constant(const Operand& o) const { return o.kind == OperandKind::Immediate; }
+    i64 constant_of(const Operand& o) const { return o.second_immediate ? insn_->imm2 : insn_->imm; }
+
+    // --- memory. Addresses are linear; a reference that must be checked in C++ makes the whole instruction a callout
+    // (see addressable), so what arrives here needs no checks.
+    bool addressable(const Insn&) const;
+    Address address(i64 extra = 0);
+    Address address_of(const x86::MemoryOperand&, unsigned address_size, i64 extra = 0);
+    Gpr effective_address(const x86::MemoryOperand&, unsigned address_size);  // LEA: no segment, whole in address_size
+    // to = the bytes at address.
+    void load(Gpr to, const Address&, unsigned size, Upper);
+    void store(Gpr value, const Address&, unsigned size);
+    void load_vector(Vr to, const Address&);
+    void store_vector(Vr from, const Address&);
+    // The address as one register, for AM*, LL and SC.
+    Gpr address_register(const Address&);
+    Address stack_address(i64 offset);  // SS:(stack pointer + offset)
+    void add_to_stack_pointer(i64);
+
+    // --- flags
+    u64 flags_live() const { return flags_live_; }
+    bool flags_needed() const { return flags_live_ != 0; }
+    // The flags from here on; the old ones are gone. Operands: see FlagState.
+    void set_flags(FlagOp, unsigned size, Gpr a, Gpr b);
+    void set_flags_constant(FlagOp, unsigned size, Gpr a, i64 b);
+    void drop_flags() { flags_.kind = FlagState::Kind::Dead; }
+    FlagState& flags() { return flags_; }
+    // flag_a (flag_b) to write new sources to, if what was there is not needed until the instruction's last fault.
+    bool flag_a_free() const { return !flags_.uses(host::flag_a); }
+    bool flag_b_free() const { return !flags_.uses(host::flag_b); }
+    // All flags into flag_a, flag_b, flag_kind.
+    void flags_to_registers() { emit_flag_registers(flags_); flags_ = FlagState{}; }
+    // The flags as bits in flag_a; clobbers link and t4-t7 if it must call.
+    void flags_to_bits();
+    // The condition code's test; may use temporaries.
+    Test test(unsigned cc);
+    // A temporary with 0 or 1.
+    Gpr condition_value(unsigned cc);
+
+    // --- leaving
+    void exit_to(u64 target);             // ends the block
+    void exit_if(Test, u64 target);       // a side exit
+    void exit_indirect(Gpr target);       // ends the block: RIP in target (already limited to the code's address size)
+    void push_return(u64 rip, Gpr value);  // a call is about to leave: predicts its return; value holds rip; before exit_*
+    void exit_return(Gpr target);         // ends the block: a return to target
+    // The instruction runs in C++; code goes on behind it if it does not branch.
+    void callout();
+    // A rare case of an instruction whose common case is inline: jumps to C++, which runs the instruction whole and goes on
+    // behind it by a new dispatch. Branch to the label before any effect.
+    Label& slow_path();
+
+    // Ends the translation: cold paths and a last exit if none was made.
+    void finish(u64 next_rip);
+
+    unsigned insns() const { return insn_count_; }
+    unsigned snapshots() const { return snapshot_count_; }
+    const Snapshot& snapshot(unsigned n) const { return snapshots_[n]; }
+    unsigned exits() const { return exit_count_; }
+    const Exit& exit(unsigned n) const { return exits_[n]; }
+    u64 in_cpp() const { return in_cpp_; }  // by instruction: a gate may run it in C++
+    bool failed() const { return as.overflowed() || full_; }
+
+ private:
+    // Code that is rarely reached, written behind the block.
+    struct Cold {
+        enum class Kind : u8 { Exit, Slow, Landing };
+        Label from;
+        Kind kind;
+        u8 insn;
+        u16 pending;
+        u64 target;
+        FlagState flags;
+    };
+    Cold* cold(Cold::Kind);
+    void emit_flag_registers(const FlagState&);
+    void emit_pending(u16 pending);
+    void emit_site(u64 target);
+    void emit_gate(u32 number);
+    void emit_near(const u32* target, bool call);
+    void take_snapshot();
+    void canonical();  // all registers whole, flags in their registers: the state after C++ ran
+    Gpr scaled(Gpr r, unsigned shift);
+    Gpr operand_for_test(Gpr r, bool is_a, Upper);
+    bool known_extension(Gpr r, bool is_a, Upper) const;
+    Gpr flag_b_value();
+    Gpr flag_result();  // the result in a temporary, sign-extended from the operation's size
+    bool page_local(u64 target) const { return (target + cs_base_) >> 12 == (start_rip_ + cs_base_) >> 12; }
+    const u32* here() const { return as.words().data() + as.size() / 4; }
+
+    const SharedCode& shared_;
+    u64 start_rip_, cs_base_;
+    u32 id_;
+    const Insn* insn_ = nullptr;
+    u64 rip_ = 0, flags_live_ = 0, in_cpp_ = 0;
+    unsigned insn_count_ = 0, exit_count_ = 0, cold_count_ = 0, temps_used_ = 0, snapshot_count_ = 0;
+    bool ended_ = false, full_ = false;
+    FlagState flags_;
+    u16 pending_ = 0, sign32_ = 0, zero32_ = 0;
+    Snapshot snapshots_[max_snapshots];
+    Exit exits_[max_exits];
+    Cold cold_[max_exits + 2 * max_insns];
+};
+
+}  // namespace bmbt

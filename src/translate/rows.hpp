@@ -1,0 +1,43 @@
+// The instruction table: for each mnemonic the function that generates its code and what it does with the flags.
+// An instruction without a row runs in C++ (cpu/semantics.hpp).
+#pragma once
+#include "translate/block.hpp"
+
+namespace bmbt {
+
+struct Row {
+    u16 mnemonic;  // ZydisMnemonic
+    void (*emit)(Block&, const Insn&);
+    u16 reads = 0;     // arithmetic flags it depends on
+    u16 writes = 0;    // arithmetic flags it always writes (undefined ones included)
+    u8 traits = 0;
+    static constexpr u8 ends = 1;      // control never goes on behind it
+    static constexpr u8 faults = 2;    // may fault without a memory operand
+    static constexpr u8 lock = 4;      // handles a LOCK prefix
+    static constexpr u8 stack = 8;     // uses the stack
+    static constexpr u8 sse = 16;      // needs SSE enabled
+    static constexpr u8 shift = 32;    // writes flags only if its count, an immediate or CL, is not 0
+    static constexpr u8 fp = 64;       // depends on MXCSR: inline only for its default
+};
+
+// The row of a mnemonic, or null.
+const Row* row_of(u16 mnemonic);
+
+// Flags that the instruction certainly writes and those it reads, as its row and its operands say.
+u64 flags_written(const Row&, const Insn&);
+
+// Each file of semantics has its rows; rows.cpp joins them.
+struct Rows {
+    const Row* first;
+    usize count;
+};
+Rows arithmetic_rows();
+Rows shift_rows();
+Rows move_rows();
+Rows bit_rows();
+Rows multiply_rows();
+Rows branch_rows();
+Rows atomic_rows();
+Rows sse_rows();
+
+}  // namespace bmbt

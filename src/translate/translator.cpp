@@ -1,0 +1,69 @@
+#include "translate/translator.hpp"
+
+#include "translate/rows.hpp"
+
+namespace bmbt {
+namespace {
+
+namespace flag = x86::flag;
+
+bool may_fault(const Row* row, const Insn& i) {
+    if (!row || row->traits & Row::faults || i.lock) return true;
+    for (unsigned n = 0; n < i.operands; n++)
+        if (i.op[n].is(OperandKind::Memory)) return true;
+    return false;
+}
+
+// Whether this machine state lets the row's code stand for the instruction; otherwise it runs in C++, checks and all.
+bool inline_here(const Block& b, const Row* row, const Insn& i) {
+    if (!row) return false;
+    if (i.lock && !(row->traits & Row::lock)) return false;
+    if (row->traits & Row::stack && !b.mode.flat(x86::Ss) && !b.mode.plain(x86::Ss)) return false;
+    if (row->traits & Row::sse && !b.mode.sse()) return false;
+    if (row->traits & Row::fp && !b.mode.mxcsr_default()) return false;
+    return b.addressable(i);
+}
+
+}  // namespace
+
+void decode_block(const Source& source, Mode mode, Decoded& out) {
+    out.count = out.length = 0;
+    unsigned most = source.single ? 1 : Block::max_insns;
+    while (out.count < most && out.length < source.bytes.size()) {
+        Insn& i = out.insns[out.count];
+        auto rest = source.bytes.subspan(out.length);
+        if (x86::decode(rest.data(), rest.size(), mode.code_size(), i) != x86::DecodeError::None) return;
+        out.count++;
+        out.length += i.length;
+        const Row* row = row_of(i.mnemonic);
+        if (row && row->traits & Row::ends) return;
+    }
+}
+
+void generate(Block& b, const Source& source, const Decoded& code) {
+    // Backward: which flags anyone can see after each instruction. A fault, a call of C++ or an exit shows all of them.
+    u8 live[Block::max_insns];
+    u64 after = flag::arithmetic;
+    auto pack = [](u64 f) { return static_cast<u8>((f & 0xff) | (f & flag::of ? 2 : 0)); };  // OF in the reserved bit 1
+    for (unsigned n = code.count; n-- > 0;) {
+        const Insn& i = code.insns[n];
+        live[n] = pack(after);
+        const Row* row = row_of(i.mnemonic);
+        if (row) after = (after & ~flags_written(*row, i)) | row->reads;
+        if (may_fault(row, i) || !inline_here(b, row, i)) after = flag::arithmetic;
+    }
+    u64 rip = source.rip;
+    for (unsigned n = 0; n < code.count && !b.ended() && !b.failed(); n++) {
+        const Insn& i = code.insns[n];
+        u64 seen = (live[n] & ~u64{2}) | (live[n] & 2 ? flag::of : 0);
+        b.begin(i, rip, seen);
+        const Row* row = row_of(i.mnemonic);
+        if (inline_here(b, row, i)) row->emit(b, i);
+        else b.callout();
+        rip += i.length;
+    }
+    if (b.mode.code_size() != x86::CodeSize::Bits64) rip &= mask(b.mode.code_size() == x86::CodeSize::Bits32 ? 32 : 16);
+    b.finish(rip);
+}
+
+}  // namespace bmbt
