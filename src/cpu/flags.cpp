@@ -49,6 +49,16 @@ u64 evaluate(const LazyFlags& f) {
         case FlagOp::Inc:
             return of_result(a, top) | (f.b & 1) | ((a & 15) == 0 ? af : 0) | (a == u64{1} << top ? of : 0);
         case FlagOp::Dec: return of_result(a, top) | (f.b & 1) | ((a & 15) == 15 ? af : 0) | (a == mask(top) ? of : 0);
+        case FlagOp::Imul: {
+            i128 x = sign_extend(f.a & all, top + 1), y = sign_extend(f.b & all, top + 1), product = x * y;
+            u64 r = static_cast<u64>(product) & all;
+            return of_result(r, top) | (product == sign_extend(r, top + 1) ? 0 : cf | of);
+        }
+        case FlagOp::Imul: {
+            i128 product = i128{sign_extend(f.a, top + 1)} * sign_extend(f.b, top + 1);
+            auto low = static_cast<u64>(product) & all;
+            return of_result(low, top) | (sign_extend(low, top + 1) == product ? 0 : cf | of);
+        }
         case FlagOp::Result: return of_result(a, top) | (f.b & (cf | of | af));
     }
     return 0;
