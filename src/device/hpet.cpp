@@ -1,0 +1,151 @@
+#include "device/hpet.hpp"
+
+namespace bmbt {
+
+Hpet::Hpet(Clock& clock, AlarmQueue& alarms, Line& irq0, Line& irq8, const std::array<Line*, pin_count>& pins)
+    : clock_(clock), timers_{{{*this, alarms, 0}, {*this, alarms, 1}, {*this, alarms, 2}}}, pins_(pins) {
+    legacy_[0].bind(*this, irq0);
+    legacy_[1].bind(*this, irq8);
+}
+
+void Hpet::LegacyLine::set(bool level) {
+    old_level_ = level;
+    if (!legacy_route.of(hpet_->config_)) out_->set(level);
+}
+
+void Hpet::LegacyLine::switched() { out_->set(!legacy_route.of(hpet_->config_) && old_level_); }
+
+u64 Hpet::time_in(u64 ticks) const {
+    const u64 now = clock_.now();
+    if (ticks > (never - now) / period_ns - 1) return never;
+    return now - (now - start_) % period_ns + ticks * period_ns;
+}
+
+Line* Hpet::Timer::line() {
+    if (legacy_route.of(hpet_.config_) && n_ < 2) return &hpet_.legacy_[n_].out();
+    const unsigned pin = static_cast<unsigned>(route.of(config_));
+    return pin >= first_pin && pin < first_pin + pin_count ? hpet_.pins_[pin - first_pin] : nullptr;
+}
+
+void Hpet::Timer::arm() {
+    alarm_.cancel();
+    if (!running.of(hpet_.config_)) return;
+    const u64 ahead = (comparator_ - hpet_.counter()) & limit();
+    const u64 when = hpet_.time_in(ahead ? ahead : limit());  // equal now: it has matched already
+    if (when != never) alarm_.set(when);
+}
+
+void Hpet::Timer::alarm() {
+    match();
+    if (is_periodic() && period_) {  // "the value in the register is increased by the last value written"
+        const u64 late = (hpet_.counter() - comparator_) & limit();
+        comparator_ = (comparator_ + (late / period_ + 1) * period_) & limit();
+    }
+    arm();
+}
+
+void Hpet::Timer::match() {
+    if (is_level()) {
+        hpet_.status_ |= u64{1} << n_;
+        drive();
+    } else if (Line* out = line(); out && interrupt_enable.of(config_)) {
+        out->set(true);
+        out->set(false);
+    }
+}
+
+void Hpet::Timer::drive() {
+    if (!is_level()) return;
+    if (Line* out = line()) out->set(interrupt_enable.of(config_) && (hpet_.status_ >> n_ & 1));
+}
+
+void Hpet::Timer::release() {
+    if (!is_level()) return;
+    if (Line* out = line()) out->set(false);
+}
+
+u64 Hpet::Timer::read(unsigned reg) const {
+    constexpr u64 pins_able = mask(pin_count) << first_pin;
+    if (reg == 0) return pins_able << 32 | 0x20 | (n_ == 0 ? 0x10 : 0) | config_;  // 64 bits wide, timer 0 periodic
+    return reg == 8 ? comparator_ & limit() : 0;
+}
+
+// lanes: the bits of the register that this access writes.
+void Hpet::Timer::write(unsigned reg, u64 value, u64 lanes) {
+    const auto merged = [&](u64 old) { return (old & ~lanes) | (value & lanes); };
+    if (reg == 0) {
+        release();
+        config_ = merged(config_) & writable;
+        if (n_ != 0) config_ &= ~periodic.mask();
+        drive();
+        arm();
+    } else if (reg == 8) {
+        const bool low = lanes & 1, accumulate = value_set.of(config_) || (high_half_ && !low);
+        high_half_ = value_set.of(config_) && lanes == mask(32);
+        if (!is_periodic() || accumulate) comparator_ = merged(comparator_) & limit();
+        if (is_periodic()) period_ = merged(period_) & limit();
+        config_ = value_set.put(config_, false);
+        arm();
+    }
+}
+
+u64 Hpet::read_register(unsigned reg) const {
+    switch (reg) {
+        case 0x00: return period_ns * 1'000'000 << 32 | id;  // the period is stated in femtoseconds
+        case 0x10: return config_;
+        case 0x20: return status_;
+        case 0xf0: return counter();
+        default: break;
+    }
+    if (reg >= 0x100 && reg < 0x160) return timers_[(reg - 0x100) / 0x20].read(reg & 0x1f);
+    return ~u64{0};
+}
+
+void Hpet::write_config(u64 value) {
+    value &= running.mask() | legacy_route.mask();
+    const u64 changed = value ^ config_;
+    if (legacy_route.of(changed))
+        for (Timer& t : timers_) t.release();
+    if (running.of(changed)) {
+        base_ = counter();
+        start_ = clock_.now();
+    }
+    config_ = value;
+    if (legacy_route.of(changed)) {
+        for (LegacyLine& l : legacy_) l.switched();
+        for (Timer& t : timers_) t.drive();
+    }
+    if (running.of(changed))
+        for (Timer& t : timers_) t.arm();
+}
+
+void Hpet::write_register(unsigned reg, u64 value, u64 lanes) {
+    const auto merged = [&](u64 old) { return (old & ~lanes) | (value & lanes); };
+    switch (reg) {
+        case 0x10: write_config(merged(config_)); return;
+        case 0x20:  // level-triggered interrupts are cleared by writing 1
+            status_ &= ~(value & lanes);
+            for (Timer& t : timers_) t.drive();
+            return;
+        case 0xf0:
+            base_ = merged(counter());
+            start_ = clock_.now();
+            for (Timer& t : timers_) t.arm();
+            return;
+        default: break;
+    }
+    if (reg >= 0x100 && reg < 0x160) timers_[(reg - 0x100) / 0x20].write(reg & 0x1f, value, lanes);
+}
+
+u64 Hpet::read(u64 offset, Width w) {
+    if (offset >= 0x400) return mask(8 * bytes(w));
+    return read_register(static_cast<unsigned>(offset & ~u64{7})) >> 8 * (offset & 7) & mask(8 * bytes(w));
+}
+
+void Hpet::write(u64 offset, Width w, u64 value) {
+    if (offset >= 0x400 || bytes(w) < 4 || offset % bytes(w)) return;  // only dwords and qwords
+    const unsigned shift = 8 * (offset & 7);
+    write_register(static_cast<unsigned>(offset & ~u64{7}), value << shift, mask(8 * bytes(w)) << shift);
+}
+
+}  // namespace bmbt

@@ -1,0 +1,153 @@
+#include "device/hpet.hpp"
+
+#include <gtest/gtest.h>
+
+#include "fakes.hpp"
+
+namespace bmbt::test {
+namespace {
+
+constexpr u64 config(unsigned timer) { return 0x100 + 0x20 * timer; }
+constexpr u64 comparator(unsigned timer) { return 0x108 + 0x20 * timer; }
+
+struct HpetTest : testing::Test {
+    FakeClock clock;
+    FakeLine irq0, irq8, pins[4];
+    Hpet hpet{clock, clock.queue, irq0, irq8, {&pins[0], &pins[1], &pins[2], &pins[3]}};
+
+    u64 get(u64 offset) { return hpet.read(offset, Width::Qword); }
+    void put(u64 offset, u64 value) { hpet.write(offset, Width::Qword, value); }
+    void put32(u64 offset, u32 value) { hpet.write(offset, Width::Dword, value); }
+    void ticks(u64 n) { clock.advance(n * 10); }
+};
+
+TEST_F(HpetTest, Capabilities) {
+    EXPECT_EQ(get(0), 0x0098'9680'8086'a201u);
+    EXPECT_EQ(hpet.read(4, Width::Dword), 10'000'000u);
+    EXPECT_EQ(get(config(0)), 0x00f0'0000'0000'0030u);
+    EXPECT_EQ(get(config(1)), 0x00f0'0000'0000'0020u);
+    EXPECT_EQ(get(comparator(2)), ~u64{0});
+    EXPECT_EQ(get(0x160), ~u64{0});
+    EXPECT_EQ(hpet.read(0x400, Width::Dword), 0xffff'ffffu);
+}
+
+TEST_F(HpetTest, CounterRunsStopsAndIsSet) {
+    ticks(100);
+    EXPECT_EQ(get(0xf0), 0u);
+    put(0x10, 1);
+    ticks(50);
+    EXPECT_EQ(get(0xf0), 50u);
+    put(0x10, 0);
+    ticks(50);
+    EXPECT_EQ(get(0xf0), 50u);
+    put(0xf0, 0x1'0000'0000);
+    put(0x10, 1);
+    ticks(5);
+    EXPECT_EQ(hpet.read(0xf0, Width::Dword), 5u);
+    EXPECT_EQ(hpet.read(0xf4, Width::Dword), 1u);
+}
+
+TEST_F(HpetTest, OneShotEdgeOnAPin) {
+    put(config(2), 22u << 9 | 4);
+    EXPECT_EQ(get(config(2)) & 0xffff'ffff, 0x2c24u);
+    put(comparator(2), 1000);
+    put(0x10, 1);
+    ticks(999);
+    EXPECT_EQ(pins[2].rises, 0u);
+    ticks(1);
+    EXPECT_EQ(pins[2].rises, 1u);
+    EXPECT_FALSE(pins[2].level);
+    EXPECT_EQ(get(0x20), 0u);
+    ticks(100000);
+    EXPECT_EQ(pins[2].rises, 1u);
+}
+
+TEST_F(HpetTest, LevelStaysUntilCleared) {
+    put(config(0), 20u << 9 | 6);
+    put(comparator(0), 10);
+    put(0x10, 1);
+    ticks(10);
+    EXPECT_TRUE(pins[0].level);
+    EXPECT_EQ(get(0x20), 1u);
+    put(0x20, 1);
+    EXPECT_FALSE(pins[0].level);
+    EXPECT_EQ(get(0x20), 0u);
+}
+
+// As Linux sets a periodic tick: value-set, the first time, then the period.
+TEST_F(HpetTest, PeriodicWithAccumulator) {
+    put(0x10, 1);
+    ticks(500);
+    put32(config(0), 20u << 9 | 0x14c);
+    put32(comparator(0), 1500);
+    put32(comparator(0), 1000);
+    EXPECT_EQ(get(config(0)) & 0x40, 0u);
+    ticks(999);
+    EXPECT_EQ(pins[0].rises, 0u);
+    ticks(1);
+    EXPECT_EQ(pins[0].rises, 1u);
+    EXPECT_EQ(get(comparator(0)), 2500u);
+    ticks(10'000);
+    EXPECT_EQ(pins[0].rises, 11u);
+    clock.stall(10 * 5'500);
+    EXPECT_EQ(pins[0].rises, 12u);
+    ticks(500);
+    EXPECT_EQ(pins[0].rises, 13u);
+}
+
+TEST_F(HpetTest, PeriodicOfOneWriteAnd64Bits) {
+    put(config(0), 21u << 9 | 0x4c);
+    put32(comparator(0), 700);
+    put32(comparator(0) + 4, 0);
+    put(0x10, 1);
+    ticks(2100);
+    EXPECT_EQ(pins[1].rises, 3u);
+}
+
+TEST_F(HpetTest, A32BitTimerWraps) {
+    put(0xf0, 0xffff'fff0);
+    put(config(1), 23u << 9 | 0x104);
+    put(comparator(1), 5);
+    put(0x10, 1);
+    ticks(20);
+    EXPECT_EQ(pins[3].rises, 0u);
+    ticks(1);
+    EXPECT_EQ(pins[3].rises, 1u);
+}
+
+TEST_F(HpetTest, LegacyRouteReplacesPitAndRtc) {
+    hpet.pit_input().set(true);
+    EXPECT_TRUE(irq0.level);
+    put(config(0), 4);
+    put(config(1), 4);
+    put(comparator(0), 100);
+    put(comparator(1), 200);
+    put(0x10, 3);
+    EXPECT_FALSE(irq0.level);
+    hpet.pit_input().set(false);
+    hpet.pit_input().set(true);
+    hpet.rtc_input().set(true);
+    EXPECT_EQ(irq0.rises, 1u);
+    EXPECT_EQ(irq8.rises, 0u);
+    ticks(200);
+    EXPECT_EQ(irq0.rises, 2u);
+    EXPECT_EQ(irq8.rises, 1u);
+    put(0x10, 1);
+    EXPECT_TRUE(irq0.level && irq8.level);
+}
+
+TEST_F(HpetTest, StoppedTimerDoesNotFire) {
+    put(config(2), 20u << 9 | 4);
+    put(comparator(2), 100);
+    put(0x10, 1);
+    ticks(50);
+    put(0x10, 0);
+    ticks(500);
+    EXPECT_EQ(pins[0].rises, 0u);
+    put(0x10, 1);
+    ticks(50);
+    EXPECT_EQ(pins[0].rises, 1u);
+}
+
+}  // namespace
+}  // namespace bmbt::test
