@@ -1,0 +1,32 @@
+// Time from the constant-frequency counter, and the one-shot timer that counts with it. LoongArch vol. 1, "Timer".
+#pragma once
+#include "host/clock.hpp"
+#include "host/loongarch/host_info.hpp"
+
+namespace bmbt::host {
+
+class HostClock final : public Clock, public WallClock {
+ public:
+    explicit HostClock(const HostInfo&);
+
+    u64 now() const override { return to_ns(ticks()); }  // ns since construction
+    u64 unix_seconds() const override {
+        return boot_unix_ms_ / 1000 + (boot_unix_ms_ % 1000 + now() / 1'000'000) / 1000;
+    }
+
+    u64 ticks() const;  // of the counter, since construction
+    u64 hz() const { return hz_; }
+    u64 to_ns(u64 ticks) const { return static_cast<u64>(static_cast<u128>(ticks) * ns_per_tick_ >> 32); }
+
+    // The timer interrupt at `deadline` (ns on this clock), once; at once if that has passed. AlarmQueue::never: none.
+    void program_timer(u64 deadline);
+
+ private:
+    u64 hz_, start_;
+    u64 ns_per_tick_;   // 32.32
+    u64 ticks_per_ns_;  // 32.32
+    u64 longest_;       // ticks that the timer can count
+    u64 boot_unix_ms_ = 0;
+};
+
+}  // namespace bmbt::host
