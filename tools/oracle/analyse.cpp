@@ -15,9 +15,10 @@ ZydisDecodedInstruction decode_with_flags(const Draft& d, usize at) {
     ZydisMachineMode mode = d.mode == CodeSize::Bits64   ? ZYDIS_MACHINE_MODE_LONG_64
                             : d.mode == CodeSize::Bits32 ? ZYDIS_MACHINE_MODE_LEGACY_32
                                                          : ZYDIS_MACHINE_MODE_LEGACY_16;
-    ZydisDecoderInit(&decoder, mode, d.mode == CodeSize::Bits16 ? ZYDIS_STACK_WIDTH_16
-                                     : d.mode == CodeSize::Bits32 ? ZYDIS_STACK_WIDTH_32
-                                                                  : ZYDIS_STACK_WIDTH_64);
+    ZydisDecoderInit(&decoder, mode,
+                     d.mode == CodeSize::Bits16   ? ZYDIS_STACK_WIDTH_16
+                     : d.mode == CodeSize::Bits32 ? ZYDIS_STACK_WIDTH_32
+                                                  : ZYDIS_STACK_WIDTH_64);
     ZydisDecodedInstruction z{};
     ZydisDecoderDecodeInstruction(&decoder, nullptr, &d.code[at], d.code.size() - at, &z);
     return z;
@@ -109,8 +110,8 @@ bool find_undefined(Draft& d, std::string& why) {
             }
 
         bool faulted = d.outcome.vector != x86::Vector::Bp && d.after.rip == start + at && !branched;
-        Undefined u = faulted ? undefined_by_faulting(insn, d.outcome.vector)
-                              : undefined_by(insn, at == 0 ? &d.before : nullptr);
+        Undefined u =
+            faulted ? undefined_by_faulting(insn, d.outcome.vector) : undefined_by(insn, at == 0 ? &d.before : nullptr);
         if (!branched) {
             flags &= ~u.flags_written;
             if (z.fpu_flags) fsw &= ~condition_codes(z.fpu_flags->modified | z.fpu_flags->set_0);

@@ -30,7 +30,7 @@ struct Draft {
     std::vector<Patch> memory_ignore;
     u64 ignore[state_words] = {};
 
-    void reset_state();                       // before = the seeded state, at the entry
+    void reset_state();                                    // before = the seeded state, at the entry
     void poke(u16 offset, const void* bytes, usize size);  // adds a patch of the memory before
 };
 

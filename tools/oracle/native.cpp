@@ -40,8 +40,8 @@ void oracle_signal_return();
 const bmbt::oracle::Segments* oracle_signal(int, siginfo_t*, ucontext_t*);
 }
 
-// The thread pointer is in FS, which belongs to the vector: it is the first thing to get back and the last to give away.
-// EFLAGS.AC would make the compiler's unaligned accesses fault.
+// The thread pointer is in FS, which belongs to the vector: it is the first thing to get back and the last to give
+// away. EFLAGS.AC would make the compiler's unaligned accesses fault.
 asm(R"(
     .text
     .globl oracle_signal_entry, oracle_signal_return
@@ -228,8 +228,8 @@ RunResult Native::run(u16 entry, std::span<const u8> code, const State& before, 
     job.before = &before;
     job.after = &after;
     job.outcome = &outcome;
-    job.vector = {before.seg[x86::Ds], before.seg[x86::Es], before.seg[x86::Fs], before.seg[x86::Gs],
-                  layout::fs_base64,   layout::gs_base64};
+    job.vector = {before.seg[x86::Ds], before.seg[x86::Es], before.seg[x86::Fs],
+                  before.seg[x86::Gs], layout::fs_base64,   layout::gs_base64};
     job.number++;
     job.phase = Phase::Starting;
     asm volatile("int3" ::: "memory");

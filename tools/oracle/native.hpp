@@ -1,7 +1,7 @@
 // Runs instructions on this x86-64 Linux machine: the reference that everything else is compared with.
 //
-// A signal handler puts the state before into its own signal frame, so that returning from it starts the instructions with
-// every register set; the exception that ends them brings a frame with every register as it is then.
+// A signal handler puts the state before into its own signal frame, so that returning from it starts the instructions
+// with every register set; the exception that ends them brings a frame with every register as it is then.
 #pragma once
 #include <span>
 

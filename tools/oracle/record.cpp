@@ -28,7 +28,8 @@ bool Recorder::record(Draft& d, std::string& why) {
     d.memory_after.clear();
     for (unsigned i = 0; i < sizeof before; i++) {
         if (data[i] == before[i]) continue;
-        bool joins = !d.memory_after.empty() && d.memory_after.back().offset + d.memory_after.back().bytes.size() + 4 > i;
+        bool joins =
+            !d.memory_after.empty() && d.memory_after.back().offset + d.memory_after.back().bytes.size() + 4 > i;
         if (!joins) d.memory_after.push_back({static_cast<u16>(i), {}});
         Patch& p = d.memory_after.back();
         p.bytes.insert(p.bytes.end(), data + p.offset + p.bytes.size(), data + i + 1);

@@ -11,8 +11,8 @@ class Recorder {
  public:
     explicit Recorder(u64 memory_seed);
 
-    // Fills in the state after, the outcome and what is undefined. False, with the reason, when the vector says nothing:
-    // it did not end, called Linux, or lets a later instruction read what an earlier one left undefined.
+    // Fills in the state after, the outcome and what is undefined. False, with the reason, when the vector says
+    // nothing: it did not end, called Linux, or lets a later instruction read what an earlier one left undefined.
     bool record(Draft&, std::string& why);
 
  private:

@@ -12,8 +12,8 @@
 namespace bmbt::oracle {
 namespace {
 
-constexpr const char* vector_names[] = {"de", "db", "nmi", "bp", "of", "br", "ud", "nm", "df", nullptr,
-                                        "ts", "np", "ss", "gp", "pf", nullptr, "mf", "ac", "mc", "xm"};
+constexpr const char* vector_names[] = {"de", "db", "nmi", "bp", "of", "br",    "ud", "nm", "df", nullptr,
+                                        "ts", "np", "ss",  "gp", "pf", nullptr, "mf", "ac", "mc", "xm"};
 constexpr const char* segment_names[] = {"es", "cs", "ss", "ds", "fs", "gs"};
 
 bool hex(const std::string& s, u64& out) {
@@ -153,11 +153,16 @@ bool parse_line(const std::string& line, Draft& d, std::string& error) {
         return false;
     };
     if (all.size() < 2) return bad("a vector needs a code size and code");
-    if (all[0] == "64") d.mode = x86::CodeSize::Bits64;
-    else if (all[0] == "32") d.mode = x86::CodeSize::Bits32;
-    else if (all[0] == "16") d.mode = x86::CodeSize::Bits16;
-    else return bad("the code size is 16, 32 or 64");
-    if (!hex_bytes(all[1], d.code) || d.code.empty() || d.code.size() > max_code) return bad("this is not code: " + all[1]);
+    if (all[0] == "64")
+        d.mode = x86::CodeSize::Bits64;
+    else if (all[0] == "32")
+        d.mode = x86::CodeSize::Bits32;
+    else if (all[0] == "16")
+        d.mode = x86::CodeSize::Bits16;
+    else
+        return bad("the code size is 16, 32 or 64");
+    if (!hex_bytes(all[1], d.code) || d.code.empty() || d.code.size() > max_code)
+        return bad("this is not code: " + all[1]);
 
     // What the state starts from comes first, wherever it stands.
     for (const std::string& t : all) {
@@ -168,7 +173,8 @@ bool parse_line(const std::string& line, Draft& d, std::string& error) {
         if (t.starts_with("seed=") && hex(t.substr(5), v)) d.seed = static_cast<u32>(v);
         if (t.starts_with("at=") && hex(t.substr(3), v)) d.entry = static_cast<u16>(v);
     }
-    if (d.entry < layout::code || d.entry + d.code.size() > layout::code_end) return bad("at= is outside the code pages");
+    if (d.entry < layout::code || d.entry + d.code.size() > layout::code_end)
+        return bad("at= is outside the code pages");
     d.reset_state();
     bool after = false;
     for (usize i = 2; i < all.size(); i++) {
@@ -222,7 +228,8 @@ std::string to_line(const Draft& d) {
         expected.rip += d.code.size() + 1;
     } else {
         u8 v = static_cast<u8>(d.outcome.vector);
-        out += v < std::size(vector_names) && vector_names[v] ? std::string(" ") + vector_names[v] : format(" vector%llu", v);
+        out += v < std::size(vector_names) && vector_names[v] ? std::string(" ") + vector_names[v]
+                                                              : format(" vector%llu", v);
         if (d.outcome.error || d.outcome.address) out += "(" + format("%llx", d.outcome.error);
         if (d.outcome.address) out += "," + format("%llx", d.outcome.address);
         if (d.outcome.error || d.outcome.address) out += ")";

@@ -1,0 +1,95 @@
+#include "generate.hpp"
+
+namespace bmbt::oracle {
+namespace {
+
+using x86::CodeSize;
+
+bool in_mode(const Form& f, CodeSize mode) {
+    bool only64 = f.notes.find(note::only64) != std::string::npos, no64 = f.notes.find(note::no64) != std::string::npos;
+    return mode == CodeSize::Bits64 ? !no64 : !only64;
+}
+
+// Instructions may lie across two code pages, or run into the absent page behind them.
+void choose_entry(Random& r, Draft& d) {
+    if (r.one_in(8)) d.entry = static_cast<u16>(layout::code + 0x1000 - 1 - r.below(10));
+}
+
+u32 nonzero(u64 v) { return static_cast<u32>(v) ? static_cast<u32>(v) : 1; }
+
+}  // namespace
+
+Generator::Generator(u64 seed, const std::string& only, int mode) : seed_(seed), sequences_(only.empty()) {
+    for (const Form& f : oracle::forms()) {
+        if (!only.empty() && only != f.group && only != f.name) continue;
+        for (CodeSize m : {CodeSize::Bits64, CodeSize::Bits32, CodeSize::Bits64, CodeSize::Bits16})
+            if ((mode < 0 || static_cast<int>(m) == mode) && in_mode(f, m)) turns_.push_back({&f, m});
+    }
+    for (const Form& f : oracle::forms()) {
+        bool fits = f.group == "alu" || f.group == "muldiv" || f.group == "shift" || f.group == "bit" ||
+                    f.group == "flag" || f.group == "condition" || f.group == "mov";
+        if (fits && f.notes.find_first_of("NU*4") == std::string::npos) plain_.push_back(&f);
+    }
+}
+
+Draft Generator::make(u64 number) const {
+    for (u64 attempt = 0;; attempt++) {
+        Random r(seed_ * 0x1'0000'0001 + number * 0x2545'f491'4f6c'dd1d + attempt);
+        r.next();
+        const Turn& turn = turns_[number % turns_.size()];
+        Draft d;
+        d.mode = turn.mode;
+        d.seed = nonzero(r.next());
+        bool done = sequences_ && r.one_in(5) ? sequence(r, turn.mode, d) : single(r, turn, d);
+        if (done && d.code.size() <= max_code) return d;
+    }
+}
+
+bool Generator::single(Random& r, const Turn& turn, Draft& d) const {
+    if (turn.form->notes.find(note::x87) != std::string::npos) d.options |= option::x87;
+    if (turn.form->notes.find(note::user) != std::string::npos) d.options |= option::user_only;
+    choose_entry(r, d);
+    d.reset_state();
+    Encoder e(r, *turn.form, d);
+    if (e.has(note::stack)) e.reserved |= 1 << x86::Rsp;
+    if (!e.choose()) return false;
+    arrange(e);
+    e.encode();
+    append_after(e);
+    if (r.one_in(64)) {  // the rest of it is not there
+        usize there = 1 + r.below(static_cast<u32>(d.code.size()));
+        u64 moved = layout::code_end - there - d.entry;
+        d.entry = static_cast<u16>(d.entry + moved);
+        d.before.rip += moved;
+        d.code.resize(there);
+    }
+    return d.entry + d.code.size() <= layout::code_end;
+}
+
+// Flags pass from one instruction to the next, through memory operands that may fault. Addresses are absolute, since
+// registers change on the way.
+bool Generator::sequence(Random& r, CodeSize mode, Draft& d) const {
+    choose_entry(r, d);
+    d.reset_state();
+    unsigned length = 2 + r.below(4);
+    for (unsigned n = 0; n < length;) {
+        const Form& f = *plain_[r.below(static_cast<u32>(plain_.size()))];
+        if (!in_mode(f, mode)) continue;
+        Encoder e(r, f, d);
+        e.absolute_only = true;
+        e.tame = !r.one_in(8);
+        if (!e.choose()) continue;
+        if (f.opcode.find(" cb") != std::string::npos || f.opcode.find(" cz") != std::string::npos) {
+            if (n + 1 == length) break;
+            e.immediate = 1 + r.below(3);  // over the next instruction or into its middle, where INT3s may be
+            e.immediate_chosen = true;
+        }
+        State before = d.before;
+        e.encode();
+        d.before = before;
+        n++;
+    }
+    return d.entry + d.code.size() <= layout::code_end;
+}
+
+}  // namespace bmbt::oracle

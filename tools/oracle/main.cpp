@@ -1,0 +1,158 @@
+// The oracle's program on the development machine. See usage().
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <map>
+#include <string>
+
+#include "generate.hpp"
+#include "oracle/compare.hpp"
+#include "record.hpp"
+#include "text.hpp"
+
+using namespace bmbt;
+using namespace bmbt::oracle;
+
+namespace {
+
+void usage(FILE* to) {
+    fputs(
+        "oracle generate -o FILE [--seed N] [--count N] [--only GROUP|MNEMONIC] [--mode 16|32|64]\n"
+        "    makes vectors and records what this machine does\n"
+        "oracle record -o FILE TEXT...    the same for vectors in text form\n"
+        "oracle show FILE [NUMBER]        prints vectors as text\n"
+        "oracle check FILE                runs a file's vectors here again and compares\n"
+        "oracle forms                     lists the instruction forms that generate knows\n",
+        to);
+}
+
+struct Arguments {
+    std::vector<std::string> plain;
+    std::map<std::string, std::string> options;
+    Arguments(int argc, char** argv) {
+        for (int i = 2; i < argc; i++) {
+            std::string a = argv[i];
+            if (a[0] != '-')
+                plain.push_back(a);
+            else if (i + 1 < argc)
+                options[a] = argv[++i];
+            else {
+                fprintf(stderr, "oracle: %s wants a value\n", a.c_str());
+                exit(2);
+            }
+        }
+    }
+    u64 number(const std::string& name, u64 otherwise) const {
+        auto found = options.find(name);
+        return found == options.end() ? otherwise : strtoull(found->second.c_str(), nullptr, 0);
+    }
+    std::string text(const std::string& name) const {
+        auto found = options.find(name);
+        return found == options.end() ? "" : found->second;
+    }
+};
+
+int generate(const Arguments& a) {
+    std::string output = a.text("-o"), mode = a.text("--mode");
+    if (output.empty()) return usage(stderr), 2;
+    u64 seed = a.number("--seed", 1), count = a.number("--count", 10000);
+    Generator generator(seed, a.text("--only"), mode.empty() ? -1 : mode == "16" ? 0 : mode == "32" ? 1 : 2);
+    if (!generator.forms()) {
+        fprintf(stderr, "oracle: no form is called %s\n", a.text("--only").c_str());
+        return 2;
+    }
+    Recorder recorder(seed);
+    Writer writer(seed);
+    u64 ends[32] = {}, number = 0;
+    std::map<std::string, u64> left_out;
+    for (; writer.count() < count && number < count * 4 + 1000; number++) {
+        Draft d = generator.make(number);
+        std::string why;
+        if (!recorder.record(d, why)) {
+            left_out[why]++;
+            continue;
+        }
+        ends[static_cast<u8>(d.outcome.vector) & 31]++;
+        writer.add(d);
+    }
+    printf("%u vectors", writer.count());
+    for (unsigned v = 0; v < 32; v++)
+        if (ends[v]) printf(", %llu end with vector %u", static_cast<unsigned long long>(ends[v]), v);
+    printf("\n");
+    for (auto& [why, n] : left_out) printf("left out %llu: %s\n", static_cast<unsigned long long>(n), why.c_str());
+    write_file(output, writer.finish());
+    return 0;
+}
+
+int record(const Arguments& a) {
+    std::string output = a.text("-o");
+    if (output.empty() || a.plain.empty()) return usage(stderr), 2;
+    constexpr u64 seed = 1;
+    Recorder recorder(seed);
+    Writer writer(seed);
+    for (const std::string& name : a.plain)
+        for (Draft d : parse_file(name)) {
+            std::string why, line = to_line(d);
+            Draft expected = d;
+            if (!recorder.record(d, why)) {
+                fprintf(stderr, "%s: %s\n", line.c_str(), why.c_str());
+                return 1;
+            }
+            writer.add(d);
+            if (!(expected.options & option::recorded) || to_line(expected) == to_line(d)) continue;
+            printf("expected  %s\nnatively  %s\n", line.c_str(), to_line(d).c_str());
+        }
+    write_file(output, writer.finish());
+    return 0;
+}
+
+int show(const Arguments& a) {
+    if (a.plain.empty()) return usage(stderr), 2;
+    std::vector<u8> file = read_file(a.plain[0]);
+    Reader reader(file);
+    Vector v;
+    bool one = a.plain.size() > 1;
+    u64 wanted = one ? strtoull(a.plain[1].c_str(), nullptr, 0) : 0;
+    for (u64 n = 0; reader.next(v); n++)
+        if (!one || n == wanted) printf("%s\n", to_line(to_draft(v)).c_str());
+    if (!reader.ok()) fprintf(stderr, "oracle: %s is malformed\n", a.plain[0].c_str());
+    return !reader.ok();
+}
+
+int check(const Arguments& a) {
+    if (a.plain.empty()) return usage(stderr), 2;
+    std::vector<u8> file = read_file(a.plain[0]);
+    Reader reader(file);
+    if (!reader.ok()) return fprintf(stderr, "oracle: %s is not a file of vectors\n", a.plain[0].c_str()), 2;
+    Recorder recorder(reader.header().memory_seed);
+    u64 same = 0, differ = 0;
+    for (Vector v; reader.next(v);) {
+        Draft d = to_draft(v), again = d;
+        std::string why, before = to_line(d);
+        if (recorder.record(again, why) && to_line(again) == before) {
+            same++;
+            continue;
+        }
+        if (differ++ < 20) printf("was %s\nis  %s %s\n", before.c_str(), to_line(again).c_str(), why.c_str());
+    }
+    printf("%llu same, %llu differ\n", static_cast<unsigned long long>(same), static_cast<unsigned long long>(differ));
+    return differ != 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    std::string command = argc > 1 ? argv[1] : "";
+    Arguments arguments(argc, argv);
+    if (command == "generate") return generate(arguments);
+    if (command == "record") return record(arguments);
+    if (command == "show") return show(arguments);
+    if (command == "check") return check(arguments);
+    if (command == "forms") {
+        for (const Form& f : forms())
+            printf("%-12s %-10s %-22s %s\n", f.group.c_str(), f.name, f.opcode.c_str(), f.operands.c_str());
+        return 0;
+    }
+    usage(command == "--help" ? stdout : stderr);
+    return command == "--help" ? 0 : 2;
+}
