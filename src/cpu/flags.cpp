@@ -54,11 +54,6 @@ u64 evaluate(const LazyFlags& f) {
             u64 r = static_cast<u64>(product) & all;
             return of_result(r, top) | (product == sign_extend(r, top + 1) ? 0 : cf | of);
         }
-        case FlagOp::Imul: {
-            i128 product = i128{sign_extend(f.a, top + 1)} * sign_extend(f.b, top + 1);
-            auto low = static_cast<u64>(product) & all;
-            return of_result(low, top) | (sign_extend(low, top + 1) == product ? 0 : cf | of);
-        }
         case FlagOp::Result: return of_result(a, top) | (f.b & (cf | of | af));
     }
     return 0;
