@@ -73,6 +73,7 @@ struct Vcpu {
     u64 sysenter_cs = 0, sysenter_esp = 0, sysenter_eip = 0;
     u64 pat = 0x0007'0406'0007'0406, tsc_aux = 0, tsc_offset = 0, tsc_adjust = 0, misc_enable = 1;
     u64 mtrr_def_type = 0, mtrr_fixed[11] = {}, mtrr_variable[16] = {};
+    u64 spec_ctrl = 0, debug_ctl = 0, mcg_status = 0;
     bmbt::fpu::X87 fpu;
     u32 mxcsr = 0x1f80;
 
