@@ -1,118 +1,109 @@
 // The short paths of 80-bit add, subtract, multiply and divide: two normal numbers, rounding to nearest at 64 bits,
-// a normal result. Everything else goes out of line. Inline, so that the stack machine's handlers contain them.
+// a normal result. They return false, with nothing changed, for everything else, which goes out of line. Inline, so
+// that the stack machine's instructions contain them. The only exception they meet is inexact.
 #pragma once
 #include "fpu/round80.hpp"
 
 namespace bmbt::fpu {
 
-Float80 add_slow(FpEnv&, Float80 a, Float80 b);
-Float80 sub_slow(FpEnv&, Float80 a, Float80 b);
-Float80 mul_slow(FpEnv&, Float80 a, Float80 b);
-Float80 div_slow(FpEnv&, Float80 a, Float80 b);
-
-// Nearest-even at 64 bits is both fields at their reset value.
-inline bool plain_rounding(const FpEnv& env) { return (env.control & 0x0f00) == 0x0300; }
-
-// Both mantissas have the integer bit and no exponent is 0 or 0x7fff.
-inline bool both_normal(Float80 a, Float80 b) {
-    const u64 ea = a.sign_exponent & 0x7fff, eb = b.sign_exponent & 0x7fff;
-    return static_cast<i64>(a.mantissa & b.mantissa) < 0 && (ea - 1 < 0x7ffe) & (eb - 1 < 0x7ffe);
-}
-
-// Rounds hi.lo to nearest even and packs; the exponent may be out of range, then nothing happened and it returns false.
-inline bool pack_nearest(FpEnv& env, u64 sign, i64 exponent, u64 hi, u64 lo, Float80& result) {
+// Rounds hi.lo to nearest even. False when a carry leaves the top bit.
+[[gnu::always_inline]] inline bool round_nearest(u64& hi, u64 lo, u16& flags) {
     const u64 up = lo > integer_bit - (hi & 1);
     const u64 sum = hi + up;
-    const u64 carry = sum < up;  // hi was all ones: the mantissa is the integer bit, one exponent higher
-    exponent += static_cast<i64>(carry);
-    if (static_cast<u64>(exponent - 1) >= 0x7ffe) [[unlikely]]
+    if (sum == 0) [[unlikely]]
         return false;
-    env.flags = static_cast<u16>(env.flags | up << 9 | static_cast<u64>(lo != 0) << 5);
-    result = {sum | carry << 63, static_cast<u16>(sign | static_cast<u64>(exponent))};
+    flags = static_cast<u16>(up << 9 | static_cast<u64>(lo != 0) << 5);
+    hi = sum;
     return true;
 }
 
-// |a| + |b| with a's sign.
-inline bool add_magnitudes(FpEnv& env, Float80 a, Float80 b, Float80& result) {
-    i64 ea = a.exponent(), eb = b.exponent();
-    u64 ma = a.mantissa, mb = b.mantissa;
-    if (ea < eb) {
-        i64 e = ea;
-        ea = eb, eb = e;
-        u64 m = ma;
-        ma = mb, mb = m;
+// Both mantissas have the integer bit: normal numbers, and with extreme exponents also infinities, NaNs and
+// pseudo-denormals, which the exponents must exclude.
+inline bool both_have_integer_bit(Float80 a, Float80 b) { return static_cast<i64>(a.mantissa & b.mantissa) < 0; }
+
+constexpr u64 exponent_mask = 0x7fff;
+
+// a + b with equal signs: sign and exponent can stay together.
+[[gnu::always_inline]] inline bool add_magnitudes(u64 ma, u64 sea, u64 mb, u64 seb, Float80& result, u16& flags) {
+    if (sea < seb) {
+        u64 t = sea;
+        sea = seb, seb = t;
+        t = ma;
+        ma = mb, mb = t;
     }
-    const u64 distance = static_cast<u64>(ea - eb);
-    if (distance >= 64) [[unlikely]]
+    const u64 distance = sea - seb;
+    if ((seb & exponent_mask) == 0 || distance >= 64) [[unlikely]]
         return false;
     u64 lo = mb << 1 << (63 - distance), hi = ma + (mb >> distance);
     if (hi < ma) {
-        lo = hi << 63 | lo >> 1 | (lo & 1);
+        lo = hi << 63 | lo >> 1;  // bit 0 of lo was 0
         hi = hi >> 1 | integer_bit;
-        ++ea;
+        ++sea;
     }
-    return pack_nearest(env, a.sign_exponent & 0x8000, ea, hi, lo, result);
+    if ((sea & exponent_mask) == exponent_mask || (sea & exponent_mask) == 0) [[unlikely]]
+        return false;
+    if (!round_nearest(hi, lo, flags)) [[unlikely]]
+        return false;
+    result = {hi, static_cast<u16>(sea)};
+    return true;
 }
 
-// |a| - |b| with a's sign, or the opposite when |b| is larger.
-inline bool subtract_magnitudes(FpEnv& env, Float80 a, Float80 b, Float80& result) {
-    i64 ea = a.exponent(), eb = b.exponent();
-    u64 ma = a.mantissa, mb = b.mantissa, sign = a.sign_exponent & 0x8000;
+// a + b with opposite signs: the larger one's sign is the result's.
+[[gnu::always_inline]] inline bool subtract_magnitudes(u64 ma, u64 sea, u64 mb, u64 seb, Float80& result, u16& flags) {
+    u64 ea = sea & exponent_mask, eb = seb & exponent_mask;
     if (ea < eb || (ea == eb && ma < mb)) {
-        i64 e = ea;
-        ea = eb, eb = e;
-        u64 m = ma;
-        ma = mb, mb = m;
-        sign ^= 0x8000;
+        u64 t = ea;
+        ea = eb, eb = t;
+        t = ma;
+        ma = mb, mb = t;
+        sea = seb;
     }
-    const u64 distance = static_cast<u64>(ea - eb);
-    if (distance >= 64) [[unlikely]]
+    const u64 distance = ea - eb;
+    if (eb == 0 || ea == exponent_mask || distance >= 64) [[unlikely]]
         return false;
     u64 lo = mb << 1 << (63 - distance);
     u64 hi = ma - (mb >> distance) - (lo != 0);
     lo = -lo;
     if (hi == 0) [[unlikely]]
         return false;  // zero, or one bit a whole word down
-    const int n = std::countl_zero(hi);
-    if (n != 0) {
-        hi = hi << n | lo >> (64 - n);
-        lo <<= n;
-    }
-    return pack_nearest(env, sign, ea - n, hi, lo, result);
+    const u64 n = static_cast<u64>(std::countl_zero(hi));
+    hi = hi << n | lo >> 1 >> (63 - n);
+    lo <<= n;
+    if (n >= ea) [[unlikely]]
+        return false;
+    if (!round_nearest(hi, lo, flags)) [[unlikely]]
+        return false;
+    result = {hi, static_cast<u16>(sea - n)};
+    return true;
 }
 
-inline Float80 add_inline(FpEnv& env, Float80 a, Float80 b) {
-    Float80 result;
-    if (plain_rounding(env) && both_normal(a, b)) [[likely]] {
-        if ((a.sign_exponent ^ b.sign_exponent) & 0x8000 ? subtract_magnitudes(env, a, b, result)
-                                                         : add_magnitudes(env, a, b, result)) [[likely]]
-            return result;
-    }
-    return add_slow(env, a, b);
+// a + b, where b's sign counts as flipped when subtracting.
+[[gnu::always_inline]] inline bool add_fast(Float80 a, Float80 b, u64 flip, Float80& result, u16& flags) {
+    if (!both_have_integer_bit(a, b)) [[unlikely]]
+        return false;
+    const u64 sea = a.sign_exponent, seb = b.sign_exponent ^ flip;
+    return (sea ^ seb) >> 15 ? subtract_magnitudes(a.mantissa, sea, b.mantissa, seb, result, flags)
+                             : add_magnitudes(a.mantissa, sea, b.mantissa, seb, result, flags);
 }
 
-inline Float80 sub_inline(FpEnv& env, Float80 a, Float80 b) {
-    Float80 result;
-    if (plain_rounding(env) && both_normal(a, b)) [[likely]] {
-        if ((a.sign_exponent ^ b.sign_exponent) & 0x8000 ? add_magnitudes(env, a, b, result)
-                                                         : subtract_magnitudes(env, a, b, result)) [[likely]]
-            return result;
-    }
-    return sub_slow(env, a, b);
-}
+// Both exponents are neither 0 nor 0x7fff, and the result's is such too.
+inline bool exponents_in_range(u64 ea, u64 eb, u64 e) { return ea - 1 < 0x7ffe && eb - 1 < 0x7ffe && e - 1 < 0x7ffe; }
 
-inline Float80 mul_inline(FpEnv& env, Float80 a, Float80 b) {
-    if (plain_rounding(env) && both_normal(a, b)) [[likely]] {
-        u128 product = u128{a.mantissa} * b.mantissa;
-        u64 hi = high(product), lo = low(product);
-        const u64 top = hi >> 63;
-        if (!top) hi = hi << 1 | lo >> 63, lo <<= 1;
-        Float80 result;
-        if (pack_nearest(env, (a.sign_exponent ^ b.sign_exponent) & 0x8000,
-                         static_cast<i64>(a.exponent() + b.exponent() + top) - bias80, hi, lo, result)) [[likely]]
-            return result;
-    }
-    return mul_slow(env, a, b);
+[[gnu::always_inline]] inline bool mul_fast(Float80 a, Float80 b, Float80& result, u16& flags) {
+    if (!both_have_integer_bit(a, b)) [[unlikely]]
+        return false;
+    const u128 product = u128{a.mantissa} * b.mantissa;
+    u64 hi = high(product), lo = low(product);
+    const u64 ea = a.sign_exponent & exponent_mask, eb = b.sign_exponent & exponent_mask;
+    u64 e = ea + eb - bias80;
+    if (static_cast<i64>(hi) < 0)
+        ++e;
+    else
+        hi = hi << 1 | lo >> 63, lo <<= 1;
+    if (!exponents_in_range(ea, eb, e) || !round_nearest(hi, lo, flags)) [[unlikely]]
+        return false;
+    result = {hi, static_cast<u16>(((a.sign_exponent ^ b.sign_exponent) & 0x8000) | e)};
+    return true;
 }
 
 // The quotient of two mantissas with the integer bit, and whether a's was the smaller (one exponent less). lo tells a
@@ -129,15 +120,16 @@ inline MantissaQuotient divide_mantissas(u64 a, u64 b) {
     return {q.quotient, lo, smaller};
 }
 
-inline Float80 div_inline(FpEnv& env, Float80 a, Float80 b) {
-    if (plain_rounding(env) && both_normal(a, b)) [[likely]] {
-        const auto [hi, lo, smaller] = divide_mantissas(a.mantissa, b.mantissa);
-        Float80 result;
-        if (pack_nearest(env, (a.sign_exponent ^ b.sign_exponent) & 0x8000,
-                         a.exponent() - b.exponent() + bias80 - smaller, hi, lo, result)) [[likely]]
-            return result;
-    }
-    return div_slow(env, a, b);
+inline bool div_fast(Float80 a, Float80 b, Float80& result, u16& flags) {
+    if (!both_have_integer_bit(a, b)) [[unlikely]]
+        return false;
+    const u64 ea = a.sign_exponent & exponent_mask, eb = b.sign_exponent & exponent_mask;
+    auto [hi, lo, smaller] = divide_mantissas(a.mantissa, b.mantissa);
+    const u64 e = ea - eb + bias80 - smaller;
+    if (!exponents_in_range(ea, eb, e) || !round_nearest(hi, lo, flags)) [[unlikely]]
+        return false;
+    result = {hi, static_cast<u16>(((a.sign_exponent ^ b.sign_exponent) & 0x8000) | e)};
+    return true;
 }
 
 }  // namespace bmbt::fpu

@@ -96,7 +96,7 @@ Float80 add_finite(FpEnv& env, Float80 a, Float80 b, bool b_sign) {
     return round_pack(env, sign, x.exponent, high(big), low(big), env.precision_bits());
 }
 
-Float80 add_or_subtract(FpEnv& env, Float80 a, Float80 b, bool subtract) {
+[[gnu::noinline]] Float80 add_or_subtract(FpEnv& env, Float80 a, Float80 b, bool subtract) {
     Float80 result;
     if (decided_by_nan(env, a, b, result)) return result;
     const bool b_sign = b.sign() != subtract;
@@ -106,11 +106,6 @@ Float80 add_or_subtract(FpEnv& env, Float80 a, Float80 b, bool subtract) {
     if (is_infinity(b)) return infinity80(b_sign);
     return add_finite(env, a, b, b_sign);
 }
-
-}  // namespace
-
-[[gnu::noinline]] Float80 add_slow(FpEnv& env, Float80 a, Float80 b) { return add_or_subtract(env, a, b, false); }
-[[gnu::noinline]] Float80 sub_slow(FpEnv& env, Float80 a, Float80 b) { return add_or_subtract(env, a, b, true); }
 
 [[gnu::noinline]] Float80 mul_slow(FpEnv& env, Float80 a, Float80 b) {
     Float80 result;
@@ -144,10 +139,35 @@ Float80 add_or_subtract(FpEnv& env, Float80 a, Float80 b, bool subtract) {
     return round_pack(env, sign, x.exponent - y.exponent + bias80 - smaller, hi, lo, env.precision_bits());
 }
 
-Float80 add(FpEnv& env, Float80 a, Float80 b) { return add_inline(env, a, b); }
-Float80 sub(FpEnv& env, Float80 a, Float80 b) { return sub_inline(env, a, b); }
-Float80 mul(FpEnv& env, Float80 a, Float80 b) { return mul_inline(env, a, b); }
-Float80 div(FpEnv& env, Float80 a, Float80 b) { return div_inline(env, a, b); }
+// Nearest even at 64 bits, both fields' reset value, is what nearly all programs use.
+bool plain_rounding(const FpEnv& env) { return (env.control & 0x0f00) == 0x0300; }
+
+// fast(a, b, result, flags), and where it does not apply slow(env, a, b).
+template <class Fast, class Slow>
+inline Float80 fast_or(FpEnv& env, Float80 a, Float80 b, Fast fast, Slow slow) {
+    Float80 result;
+    u16 flags = 0;
+    if (plain_rounding(env) && fast(a, b, result, flags)) [[likely]] {
+        env.flags |= flags;
+        return result;
+    }
+    return slow(env, a, b);
+}
+
+}  // namespace
+
+Float80 add(FpEnv& env, Float80 a, Float80 b) {
+    return fast_or(
+        env, a, b, [](Float80 x, Float80 y, Float80& r, u16& f) { return add_fast(x, y, 0, r, f); },
+        [](FpEnv& e, Float80 x, Float80 y) { return add_or_subtract(e, x, y, false); });
+}
+Float80 sub(FpEnv& env, Float80 a, Float80 b) {
+    return fast_or(
+        env, a, b, [](Float80 x, Float80 y, Float80& r, u16& f) { return add_fast(x, y, 0x8000, r, f); },
+        [](FpEnv& e, Float80 x, Float80 y) { return add_or_subtract(e, x, y, true); });
+}
+Float80 mul(FpEnv& env, Float80 a, Float80 b) { return fast_or(env, a, b, mul_fast, mul_slow); }
+Float80 div(FpEnv& env, Float80 a, Float80 b) { return fast_or(env, a, b, div_fast, div_slow); }
 
 Float80 sqrt(FpEnv& env, Float80 a) {
     Float80 result;

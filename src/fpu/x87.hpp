@@ -72,6 +72,8 @@ Mf fst_sti(X87&, unsigned i, bool pop);
 enum class Arith : u8 { Add = 0, Mul = 1, Sub = 4, SubR = 5, Div = 6, DivR = 7 };
 // ST(dst) = ST(dst) op ST(src), R forms ST(src) op ST(dst), then perhaps a pop. (The opcodes DC E0..FF name FSUB and
 // FSUBR, FDIV and FDIVR the other way round: the caller passes the operation by its meaning.)
+template <Arith>
+Mf arith(X87&, unsigned dst, unsigned src, bool pop);  // the shortest way, for callers that know the operation
 Mf arith(X87&, Arith, unsigned dst, unsigned src, bool pop);
 Mf arith_m32(X87&, Arith, u32);
 Mf arith_m64(X87&, Arith, u64);

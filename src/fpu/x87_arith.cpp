@@ -7,35 +7,78 @@ namespace bmbt::fpu {
 
 namespace {
 
-inline Float80 compute(FpEnv& env, Arith op, Float80 a, Float80 b) {
+template <Arith op>
+Float80 compute(FpEnv& env, Float80 a, Float80 b) {
     switch (op) {
-        case Arith::Add: return add_inline(env, a, b);
-        case Arith::Mul: return mul_inline(env, a, b);
-        case Arith::Sub: return sub_inline(env, a, b);
-        case Arith::SubR: return sub_inline(env, b, a);
-        case Arith::Div: return div_inline(env, a, b);
-        case Arith::DivR: return div_inline(env, b, a);
+        case Arith::Add: return add(env, a, b);
+        case Arith::Mul: return mul(env, a, b);
+        case Arith::Sub: return sub(env, a, b);
+        case Arith::SubR: return sub(env, b, a);
+        case Arith::Div: return div(env, a, b);
+        case Arith::DivR: return div(env, b, a);
     }
-    return default_nan80;
 }
+
+template <Arith op>
+[[gnu::always_inline]] inline bool compute_fast(Float80 a, Float80 b, Float80& result, u16& flags) {
+    switch (op) {
+        case Arith::Add: return add_fast(a, b, 0, result, flags);
+        case Arith::Mul: return mul_fast(a, b, result, flags);
+        case Arith::Sub: return add_fast(a, b, 0x8000, result, flags);
+        case Arith::SubR: return add_fast(b, a, 0x8000, result, flags);
+        case Arith::Div: return div_fast(a, b, result, flags);
+        case Arith::DivR: return div_fast(b, a, result, flags);
+    }
+}
+
+// What the fast paths need of the machine: rounding to nearest at 64 bits, inexact masked, no #MF waiting.
+inline bool plain(const X87& x) { return (x.control & 0x0f20) == 0x0320 && !x.pending(); }
 
 // ST(0) op a memory operand. A denormal in memory is a normal 80-bit number: its exception is added afterwards, unless
 // one of higher rank was found.
-Mf arith_memory(X87& x, Arith op, Float80 b, bool b_denormal) {
+template <Arith op>
+[[gnu::noinline]] Mf arith_memory_slow(X87& x, Float80 b, bool b_denormal) {
     if (x.pending()) return Mf::Pending;
-    if (x.empty(0)) [[unlikely]] {
+    if (x.empty(0)) {
         if (underflowed(x)) put(x, 0, default_nan80);
         return Mf::None;
     }
     FpEnv env(x.control);
     const Float80 a = x.reg(0);
-    const Float80 result = compute(env, op, a, b);
+    const Float80 result = compute<op>(env, a, b);
     if (b_denormal && !is_nan(a) && !(env.flags & (invalid_operation | zero_divide))) {
         if (env.unmasked(denormal_operand)) env.flags = 0;
         env.flags |= denormal_operand;
     }
     raise(x, env.flags);
     if (!blocked(x, env.flags)) x.reg(0) = result;
+    return Mf::None;
+}
+
+template <Arith op>
+Mf arith_memory(X87& x, Float80 b, bool b_denormal) {
+    Float80& a = x.reg(0);
+    Float80 result;
+    u16 flags;
+    if (plain(x) && !x.empty(0) && !b_denormal && compute_fast<op>(a, b, result, flags)) [[likely]] {
+        x.status = static_cast<u16>((x.status & ~c1) | flags);
+        a = result;
+        return Mf::None;
+    }
+    return arith_memory_slow<op>(x, b, b_denormal);
+}
+
+// Calls f with the operation as a template argument.
+template <class F>
+inline Mf for_op(Arith op, F f) {
+    switch (op) {
+        case Arith::Add: return f.template operator()<Arith::Add>();
+        case Arith::Mul: return f.template operator()<Arith::Mul>();
+        case Arith::Sub: return f.template operator()<Arith::Sub>();
+        case Arith::SubR: return f.template operator()<Arith::SubR>();
+        case Arith::Div: return f.template operator()<Arith::Div>();
+        case Arith::DivR: return f.template operator()<Arith::DivR>();
+    }
     return Mf::None;
 }
 
@@ -165,27 +208,59 @@ bool push_fault(X87& x) {
 
 }  // namespace
 
-Mf arith(X87& x, Arith op, unsigned dst, unsigned src, bool pop_after) {
-    if (x.pending()) [[unlikely]]
-        return Mf::Pending;
-    if (x.empty(dst) || x.empty(src)) [[unlikely]] {
+namespace {
+
+template <Arith op>
+[[gnu::noinline]] Mf arith_slow(X87& x, unsigned dst, unsigned src, bool pop_after) {
+    if (x.pending()) return Mf::Pending;
+    if (x.empty(dst) || x.empty(src)) {
         if (!underflowed(x)) return Mf::None;
         put(x, dst, default_nan80);
     } else {
         FpEnv env(x.control);
-        const Float80 result = compute(env, op, x.reg(dst), x.reg(src));
+        const Float80 result = compute<op>(env, x.reg(dst), x.reg(src));
         raise(x, env.flags);
-        if (blocked(x, env.flags)) [[unlikely]]
-            return Mf::None;
+        if (blocked(x, env.flags)) return Mf::None;
         x.reg(dst) = result;
     }
     if (pop_after) pop(x);
     return Mf::None;
 }
 
-Mf arith_m32(X87& x, Arith op, u32 v) { return arith_memory(x, op, widen_f32(v), F32::is_denormal(v)); }
-Mf arith_m64(X87& x, Arith op, u64 v) { return arith_memory(x, op, widen_f64(v), F64::is_denormal(v)); }
-Mf arith_int(X87& x, Arith op, i32 v) { return arith_memory(x, op, from_int(v), false); }
+}  // namespace
+
+template <Arith op>
+Mf arith(X87& x, unsigned dst, unsigned src, bool pop_after) {
+    Float80& a = x.reg(dst);
+    Float80 result;
+    u16 flags;
+    if (plain(x) && !x.empty(dst) && !x.empty(src) && compute_fast<op>(a, x.reg(src), result, flags)) [[likely]] {
+        x.status = static_cast<u16>((x.status & ~c1) | flags);
+        a = result;
+        if (pop_after) pop(x);
+        return Mf::None;
+    }
+    return arith_slow<op>(x, dst, src, pop_after);
+}
+template Mf arith<Arith::Add>(X87&, unsigned, unsigned, bool);
+template Mf arith<Arith::Mul>(X87&, unsigned, unsigned, bool);
+template Mf arith<Arith::Sub>(X87&, unsigned, unsigned, bool);
+template Mf arith<Arith::SubR>(X87&, unsigned, unsigned, bool);
+template Mf arith<Arith::Div>(X87&, unsigned, unsigned, bool);
+template Mf arith<Arith::DivR>(X87&, unsigned, unsigned, bool);
+
+Mf arith(X87& x, Arith op, unsigned dst, unsigned src, bool pop_after) {
+    return for_op(op, [&]<Arith which>() { return arith<which>(x, dst, src, pop_after); });
+}
+Mf arith_m32(X87& x, Arith op, u32 v) {
+    return for_op(op, [&]<Arith which>() { return arith_memory<which>(x, widen_f32(v), F32::is_denormal(v)); });
+}
+Mf arith_m64(X87& x, Arith op, u64 v) {
+    return for_op(op, [&]<Arith which>() { return arith_memory<which>(x, widen_f64(v), F64::is_denormal(v)); });
+}
+Mf arith_int(X87& x, Arith op, i32 v) {
+    return for_op(op, [&]<Arith which>() { return arith_memory<which>(x, from_int(v), false); });
+}
 
 Mf fcom_sti(X87& x, unsigned i, unsigned pops, bool quiet_only) {
     return compare_and_pop(x, x.empty(0) || x.empty(i), x.reg(i), false, pops, quiet_only);
