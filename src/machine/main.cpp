@@ -1,5 +1,6 @@
 // The image's main: says what it found.
 #include "host/loongarch/main.hpp"
+
 #include "host/loongarch/panic.hpp"
 #include "host/loongarch/trap.hpp"
 

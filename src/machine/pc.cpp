@@ -1,0 +1,158 @@
+#include "machine/pc.hpp"
+
+#include <algorithm>
+
+#include "device/msi.hpp"
+#include "host/text.hpp"
+
+namespace bmbt {
+
+Pc::Pc(const Config& config, const PcHost& host)
+    : config_(config),
+      host_(host),
+      ram_(config.memory),
+      pins_(stop_, host.cpu.tsc_offset),
+      pic_(intr_),
+      lapic_({}, host.clock, alarms_, pins_, fabric_, pic_),
+      ioapic_(1, fabric_),
+      isa_(pic_, ioapic_),
+      hpet_(host.clock, alarms_, isa_[0], isa_[8],
+            {&ioapic_.pin(Hpet::first_pin), &ioapic_.pin(Hpet::first_pin + 1), &ioapic_.pin(Hpet::first_pin + 2),
+             &ioapic_.pin(Hpet::first_pin + 3)}),
+      pit_(host.clock, alarms_, hpet_.pit_input()),
+      port61_(host.clock, pit_),
+      rtc_(host.clock, alarms_, host.wall, hpet_.rtc_input()),
+      keyboard_reset_(stop_, Stop::Reset, "keyboard controller"),
+      port92_reset_(stop_, Stop::Reset, "port 92h"),
+      cf9_reset_(stop_, Stop::Reset, "port CF9h"),
+      power_off_(stop_, Stop::PowerOff, "ACPI"),
+      a20_line_(host_.memory, host_.listener),
+      a20_(a20_line_),
+      port92_(a20_, port92_reset_),
+      reset_control_(cf9_reset_),
+      pm_(host.clock, alarms_, isa_[9], power_off_),
+      uart_(host.clock, alarms_, isa_[4], host.console),
+      i8042_(isa_[1], isa_[12], a20_, keyboard_reset_),
+      console_port_(host.console),
+      marks_port_(host.marks),
+      debug_(config.trace.has(TraceEvent::Bios) ? host.trace : silence_),
+      shadow_(host_.memory, host_.listener, host.shadow_ram, host.rom.base, host.rom.size),
+      firmware_(host_.memory, config, ram_) {
+    intr_.connect(lapic_.lint0());
+    fabric_.add(lapic_);
+    fabric_.add(ioapic_);
+    host_.memory.a20_mask = ~u64{0};
+    shadow_.set(Shadow::base, Shadow::size, host.rom.size == 0, host.rom.size == 0);
+    fill_cmos();
+    attach_ports();
+    mmio_.attach(ioapic_base, page_size, ioapic_);
+    mmio_.attach(hpet_base, page_size, hpet_);
+    mmio_.attach(Shadow::base, Shadow::size, shadow_);
+    // Without firmware nobody else connects the 8259 pair to the processor.
+    if (config.boot != Boot::Bios) lapic_.enter_virtual_wire();
+}
+
+void Pc::attach_ports() {
+    ports_.attach(0x20, 2, pic_.master());
+    ports_.attach(0xa0, 2, pic_.slave());
+    ports_.attach(0x4d0, 2, pic_.elcr());
+    ports_.attach(0x40, 4, pit_);
+    ports_.attach(0x60, 5, i8042_);
+    ports_.attach(0x61, 1, port61_);
+    ports_.attach(0x70, 2, rtc_);
+    ports_.attach(0x80, 1, post80_);
+    ports_.attach(0x92, 1, port92_);
+    ports_.attach(0x3f8, 8, uart_);
+    ports_.attach(0x402, 1, debug_);
+    ports_.attach(0x510, 12, firmware_.port());
+    ports_.attach(pm_base, PmLayout::size, pm_);
+    ports_.attach(0xcf9, 1, reset_control_);
+    ports_.attach(0xe9, 1, marks_port_);
+    ports_.attach(0xf1, 1, console_port_);
+}
+
+// What firmware reads the machine's size and habits from: QEMU's use of the PC/AT's CMOS bytes.
+void Pc::fill_cmos() {
+    constexpr u16 base_kib = 640;
+    const u64 extended_kib = std::min<u64>((ram_.low - 1_MiB) >> 10, 0xffff);
+    const u64 above_16m = std::min<u64>((ram_.low - 16_MiB) >> 16, 0xffff), above_4g = ram_.high >> 16;
+    auto put = [&](u8 index, u64 value, unsigned size) {
+        for (unsigned i = 0; i < size; ++i) rtc_.set_cmos(index + i, value >> 8 * i);
+    };
+    put(0x14, 0x06, 1);  // equipment: x87, PS/2 mouse, no floppy drive
+    put(0x15, base_kib, 2);
+    put(0x17, extended_kib, 2);
+    put(0x30, extended_kib, 2);
+    put(0x34, above_16m, 2);
+    put(0x5b, above_4g, 3);
+}
+
+u64 Pc::prepare_direct_boot() {
+    const u16 base_kib = RamLayout::conventional >> 10, extended_bios = RamLayout::extended_bios >> 4;
+    host_.memory.write(0x40e, &extended_bios,
+                       sizeof extended_bios);  // the BIOS data area's two words that kernels read
+    host_.memory.write(0x413, &base_kib, sizeof base_kib);
+    return firmware_.place_tables();
+}
+
+void Pc::show(const char* what, u64 address, Width w, u64 value) {
+    Text(host_.trace).put("bmbt: ").put(what).put(" ").hex(address, 4).put(" ").hex(value, 2 * bytes(w)).line();
+}
+
+u32 Pc::port_in(u16 port, Width w) {
+    const u32 value = ports_.read(port, w);
+    if (traced(TraceEvent::Io)) [[unlikely]]
+        show("in", port, w, value);
+    return value;
+}
+
+void Pc::port_out(u16 port, Width w, u32 value) {
+    if (traced(TraceEvent::Io)) [[unlikely]]
+        show("out", port, w, value);
+    ports_.write(port, w, value);
+}
+
+u64 Pc::mmio_read(u64 gpa, Width w) {
+    const bool apic = lapic_.xapic() && gpa - lapic_.page() < page_size;
+    const u64 value = apic ? lapic_.read(gpa - lapic_.page(), w) : mmio_.read(gpa, w);
+    if (traced(TraceEvent::Mmio)) [[unlikely]]
+        show("mmio read", gpa, w, value);
+    return value;
+}
+
+void Pc::mmio_write(u64 gpa, Width w, u64 value) {
+    if (traced(TraceEvent::Mmio)) [[unlikely]]
+        show("mmio write", gpa, w, value);
+    if (lapic_.xapic() && gpa - lapic_.page() < page_size)
+        lapic_.write(gpa - lapic_.page(), w, value);
+    else
+        mmio_.write(gpa, w, value);
+}
+
+u64 Pc::tsc() { return last_tsc_ = std::max(now(), last_tsc_ + 1); }
+
+bool Pc::apic_msr_read(u32 index, u64& value) {
+    switch (index) {
+        case x86::msr::apic_base: value = lapic_.base(); return true;
+        case x86::msr::tsc_deadline: value = lapic_.tsc_deadline(); return true;
+        default: return lapic_.read_msr(index, value);
+    }
+}
+
+bool Pc::apic_msr_write(u32 index, u64 value) {
+    switch (index) {
+        case x86::msr::apic_base: return lapic_.set_base(value);
+        case x86::msr::tsc_deadline: lapic_.set_tsc_deadline(value); return true;
+        default: return lapic_.write_msr(index, value);
+    }
+}
+
+u8 Pc::acknowledge_interrupt() {
+    const u8 vector = lapic_.acknowledge();
+    ++interrupts_;
+    if (traced(TraceEvent::Irq)) [[unlikely]]
+        show("irq", vector, Width::Byte, vector);
+    return vector;
+}
+
+}  // namespace bmbt

@@ -1,0 +1,132 @@
+// The PC: every device, where it answers, and which interrupt goes where. The only place that knows them all.
+#pragma once
+#include "cpu/board.hpp"
+#include "cpu/vcpu.hpp"
+#include "device/a20.hpp"
+#include "device/apic_fabric.hpp"
+#include "device/debugcon.hpp"
+#include "device/hpet.hpp"
+#include "device/i8042.hpp"
+#include "device/pm.hpp"
+#include "device/port61.hpp"
+#include "device/rtc.hpp"
+#include "device/uart.hpp"
+#include "machine/config.hpp"
+#include "machine/cpu_pins.hpp"
+#include "machine/firmware_config.hpp"
+#include "machine/guest_console.hpp"
+#include "machine/isa_irqs.hpp"
+#include "machine/mmio_bus.hpp"
+#include "machine/port_bus.hpp"
+#include "machine/shadow.hpp"
+
+namespace bmbt {
+
+// What the PC gets from the host. All of it outlives the PC.
+struct PcHost {
+    Clock& clock;
+    const WallClock& wall;
+    CharSink& console;    // the serial port's other end, and the tiny kernels' console
+    CharSink& marks;      // bytes written to port E9h
+    CharSink& trace;      // lines of ours
+    PhysicalMap& memory;  // RAM is mapped
+    MapListener& listener;
+    const Vcpu& cpu;
+    u64 shadow_ram = 0;  // host-physical, of the RAM at C0000h
+    Range rom;           // host-physical, the firmware's; size 0: direct boot
+};
+
+class Pc final : public Board {
+ public:
+    Pc(const Config& config, const PcHost& host);
+    Pc(const Pc&) = delete;
+    Pc& operator=(const Pc&) = delete;
+
+    // Direct boot: what firmware would have left behind. Returns the address of the ACPI root pointer.
+    u64 prepare_direct_boot();
+
+    u32 port_in(u16 port, Width w) override;
+    void port_out(u16 port, Width w, u32 value) override;
+    u64 mmio_read(u64 gpa, Width w) override;
+    void mmio_write(u64 gpa, Width w, u64 value) override;
+
+    u64 tsc() override;
+    bool apic_msr_read(u32 msr, u64& value) override;
+    bool apic_msr_write(u32 msr, u64 value) override;
+    u64 read_tpr() override { return lapic_.cr8(); }
+    void write_tpr(u64 tpr) override { lapic_.set_cr8(tpr & 15); }
+
+    bool interrupt_pending() override { return pins_.deliverable(); }
+    u8 acknowledge_interrupt() override;
+    bool take_nmi() override { return pins_.take_nmi(); }
+
+    u64 now() override { return host_.clock.now(); }
+    u64 next_timer() override { return alarms_.next(); }
+    void run_timers() override { alarms_.run(now()); }
+
+    Stop stop() override { return stop_.stop(); }
+    const char* stop_reason() const { return stop_.reason(); }
+
+    // The terminal's side of the serial port: how many characters it takes now, and one of them.
+    unsigned serial_room() const { return uart_.room(); }
+    void serial_input(u8 c) { uart_.receive(c); }
+    void watch_serial_room(Line* line) { uart_.watch_room(line); }
+    void press_power_button() { pm_.press_power_button(); }
+    u64 interrupts() const { return interrupts_; }  // delivered since power-on
+
+ private:
+    static constexpr u64 ioapic_base = 0xfec0'0000, hpet_base = 0xfed0'0000;
+    static constexpr u16 pm_base = 0x600;
+
+    void attach_ports();
+    void fill_cmos();
+    bool traced(TraceEvent e) const { return config_.trace.has(e); }
+    void show(const char* what, u64 address, Width w, u64 value);
+
+    const Config& config_;
+    PcHost host_;
+    RamLayout ram_;
+    AlarmQueue alarms_;
+    StopRequest stop_;
+    CpuPins pins_;
+    u64 last_tsc_ = 0, interrupts_ = 0;
+
+    // Interrupt controllers.
+    ForwardLine intr_;
+    Pic pic_;
+    ApicFabric fabric_;
+    Lapic lapic_;
+    IoApic ioapic_;
+    IsaIrqs isa_;
+
+    // Timers and clocks.
+    Hpet hpet_;
+    Pit pit_;
+    Port61 port61_;
+    Rtc rtc_;
+
+    // Reset, power and A20.
+    StopLine keyboard_reset_, port92_reset_, cf9_reset_, power_off_;
+    A20Line a20_line_;
+    A20Gate a20_;
+    Port92 port92_;
+    ResetControl reset_control_;
+    Post80 post80_;
+    Pm pm_;
+
+    // Characters.
+    Uart uart_;
+    I8042 i8042_;
+    OutputPort console_port_, marks_port_;
+    Silence silence_;
+    DebugConsole debug_;
+
+    // Firmware.
+    Shadow shadow_;
+    FirmwareConfig firmware_;
+
+    PortBus ports_;
+    MmioBus mmio_;
+};
+
+}  // namespace bmbt

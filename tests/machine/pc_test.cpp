@@ -1,0 +1,177 @@
+// The PC's wiring: what answers where, and which interrupt goes where. The devices have tests of their own.
+#include <gtest/gtest.h>
+
+#include "machine/machine_fixture.hpp"
+
+namespace bmbt {
+namespace {
+
+using namespace test;
+
+class PcTest : public ::testing::Test {
+ protected:
+    explicit PcTest(Boot boot = Boot::Raw, u64 rom_size = 0) {
+        config.memory = 32_MiB;
+        config.boot = boot;
+        rom.assign(rom_size, 0);
+        for (u64 i = 0; i < rom_size; ++i) rom[i] = i >> 12 | 0x80;
+        memory = std::make_unique<MachineMemory>(config, rom);
+        pc = std::make_unique<Pc>(config, PcHost{clock, day, console, marks, trace, memory->map(), listener, cpu,
+                                                 memory->shadow_ram(), memory->rom()});
+    }
+    void out(u16 port, u32 value, Width w = Width::Byte) { pc->port_out(port, w, value); }
+    u32 in(u16 port, Width w = Width::Byte) { return pc->port_in(port, w); }
+    void start_pics() {
+        for (auto [port, value] : {std::pair<u16, u8>{0x20, 0x11},
+                                   {0x21, 0x20},
+                                   {0x21, 4},
+                                   {0x21, 1},
+                                   {0x21, 0},
+                                   {0xa0, 0x11},
+                                   {0xa1, 0x28},
+                                   {0xa1, 2},
+                                   {0xa1, 1},
+                                   {0xa1, 0}})
+            out(port, value);
+    }
+    void pass(u64 ns) {
+        clock.time += ns;
+        pc->run_timers();
+    }
+
+    Config config;
+    StillClock clock;
+    SomeDay day;
+    StringSink console, marks, trace;
+    NoListener listener;
+    Vcpu cpu;
+    std::vector<u8> rom;
+    std::unique_ptr<MachineMemory> memory;
+    std::unique_ptr<Pc> pc;
+};
+
+TEST_F(PcTest, NobodyAnswersWithOnes) {
+    EXPECT_EQ(in(0x1234), 0xffu);
+    EXPECT_EQ(in(0x1234, Width::Word), 0xffffu);
+    EXPECT_EQ(in(0xffff, Width::Dword), 0xffff'ffffu);
+    EXPECT_EQ(pc->mmio_read(0xd000'0000, Width::Qword), ~u64{0});
+    out(0x1234, 5);
+    pc->mmio_write(0xd000'0000, Width::Dword, 5);
+}
+
+TEST_F(PcTest, BytesReachConsoleAndMarks) {
+    out(0xf1, 'a');
+    out(0x3f8, 'b');
+    out(0xe9, 'c');
+    EXPECT_EQ(console.text, "ab");
+    EXPECT_EQ(marks.text, "c");
+}
+
+TEST_F(PcTest, TimerInterruptsThroughThe8259Pair) {
+    out(0x43, 0x34);
+    out(0x40, 0xa9);  // 1193 ticks: 1 ms
+    out(0x40, 0x04);
+    start_pics();  // forgets the edge that setting the mode made
+    EXPECT_FALSE(pc->interrupt_pending());
+    EXPECT_LT(pc->next_timer(), clock.time + 1'100'000);
+    pass(1'100'000);
+    ASSERT_TRUE(pc->interrupt_pending());
+    EXPECT_EQ(pc->acknowledge_interrupt(), 0x20);
+    EXPECT_FALSE(pc->interrupt_pending());
+}
+
+TEST_F(PcTest, TimerIsPin2OfTheIoApic) {
+    pc->mmio_write(0xfee0'00f0, Width::Dword, 0x1ff);
+    pc->mmio_write(0xfee0'0350, Width::Dword, 0x10000);
+    pc->mmio_write(0xfec0'0000, Width::Dword, 0x10 + 2 * 2);
+    pc->mmio_write(0xfec0'0010, Width::Dword, 0x35);
+    out(0x43, 0x34);
+    out(0x40, 0);
+    out(0x40, 0x10);
+    pass(5'000'000);
+    ASSERT_TRUE(pc->interrupt_pending());
+    EXPECT_EQ(pc->acknowledge_interrupt(), 0x35);
+}
+
+TEST_F(PcTest, SerialInputInterruptsOnIrq4) {
+    start_pics();
+    out(0x3f9, 1);
+    out(0x3fc, 8);
+    EXPECT_GT(pc->serial_room(), 0u);
+    pc->serial_input('x');
+    ASSERT_TRUE(pc->interrupt_pending());
+    EXPECT_EQ(pc->acknowledge_interrupt(), 0x24);
+    EXPECT_EQ(in(0x3f8), u32{'x'});
+}
+
+TEST_F(PcTest, FourWaysToReset) {
+    out(0x64, 0xfe);
+    EXPECT_EQ(pc->stop(), Stop::Reset);
+    EXPECT_STREQ(pc->stop_reason(), "keyboard controller");
+}
+TEST_F(PcTest, ResetsByPort92) {
+    out(0x92, 3);
+    EXPECT_EQ(pc->stop(), Stop::Reset);
+}
+TEST_F(PcTest, ResetsByPortCf9) {
+    out(0xcf9, 2);
+    EXPECT_EQ(pc->stop(), Stop::None);
+    out(0xcf9, 6);
+    EXPECT_EQ(pc->stop(), Stop::Reset);
+}
+TEST_F(PcTest, PowersOffByAcpi) {
+    out(0x604, 0x2000 | PmLayout::sleep_type_off << 10, Width::Word);
+    EXPECT_EQ(pc->stop(), Stop::PowerOff);
+}
+
+TEST_F(PcTest, A20FoldsAddresses) {
+    out(0x92, 0);
+    EXPECT_EQ(memory->map().a20_mask, ~u64{1_MiB});
+    EXPECT_EQ(listener.changes, 2u);
+    out(0x92, 2);
+    EXPECT_EQ(memory->map().a20_mask, ~u64{0});
+}
+
+TEST_F(PcTest, CmosTellsTheMemory) {
+    auto cmos = [&](u8 n) { return out(0x70, n), in(0x71); };
+    EXPECT_EQ(cmos(0x34) | cmos(0x35) << 8, (32_MiB - 16_MiB) >> 16);
+    EXPECT_EQ(cmos(0x17) | cmos(0x18) << 8, 31u * 1024);
+}
+
+TEST_F(PcTest, TscNeverRepeats) {
+    u64 first = pc->tsc();
+    EXPECT_GT(pc->tsc(), first);
+    clock.time += 5'000'000'000;
+    EXPECT_GE(pc->tsc(), first + 5'000'000'000);
+}
+
+TEST_F(PcTest, ApicMovesWithItsBase) {
+    u64 base = 0;
+    ASSERT_TRUE(pc->apic_msr_read(x86::msr::apic_base, base));
+    EXPECT_EQ(base & ~0xfffull, 0xfee0'0000u);
+    EXPECT_NE(pc->mmio_read(0xfee0'0030, Width::Dword), 0xffff'ffffu);
+    ASSERT_TRUE(pc->apic_msr_write(x86::msr::apic_base, base - 0xfee0'0000 + 0xd000'0000));
+    EXPECT_NE(pc->mmio_read(0xd000'0030, Width::Dword), 0xffff'ffffu);
+}
+
+class FirmwarePcTest : public PcTest {
+ protected:
+    FirmwarePcTest() : PcTest(Boot::Bios, 256_KiB) {}
+};
+
+TEST_F(FirmwarePcTest, RomShowsAtBothPlaces) {
+    PhysicalMap& m = memory->map();
+    u8 high = 0, low = 0;
+    m.read(0xffff'f000, &high, 1);
+    m.read(0xff000, &low, 1);
+    EXPECT_EQ(high, 0x80 | 63);
+    EXPECT_EQ(low, high);
+    m.read(0xe0000, &low, 1);
+    EXPECT_EQ(low, 0x80 | 32);
+    EXPECT_FALSE(m.write(0xff000, &low, 1));
+    EXPECT_EQ(memory->map().frame(0xa0000).kind(), FrameKind::Absent);
+    EXPECT_TRUE(memory->map().frame(0xb8000).ram());
+}
+
+}  // namespace
+}  // namespace bmbt
