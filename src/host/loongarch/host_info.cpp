@@ -198,7 +198,7 @@ Result<> find_host(const BootRegisters& boot, HostInfo& info) {
         const u64* initrd = direct<u64>(t);
         info.initrd = {initrd[0] & physical_mask, initrd[1]};
     }
-    if (boot.efi_boot && boot.command_line) {
+    if (boot.efi_boot) {  // under QEMU at address 0
         const char* s = direct<char>(boot.command_line & physical_mask);
         usize n = 0;
         while (n < largest_command_line && s[n]) n++;

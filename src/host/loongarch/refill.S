@@ -164,9 +164,11 @@ refill_pair:    // t3 even leaf, t5 odd leaf
     restore
     ertn
 
-refill_mixed_global:    // G is the AND of the halves: an invalid half has it set and does not count
+refill_mixed_global:    // not global then. An invalid half had G set only so as not to count
     and     $t1, $t3, $t5
     andi    $t1, $t1, 1
+    bstrins.d $t3, $zero, 6, 6          // both, since QEMU looks at the even half's G alone
+    bstrins.d $t5, $zero, 6, 6
     beqz    $t1, 3b
     st.b    $t1, $t0, VCPU_REFILL_FLAGS + REFILL_FLAGS_MIXED_GLOBAL
     b       3b
