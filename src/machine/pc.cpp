@@ -6,6 +6,12 @@
 #include "host/text.hpp"
 
 namespace bmbt {
+namespace {
+
+// The APIC timer counts at the frequency that CPUID gives for it, the TSC's.
+constexpr LapicConfig apic_config{.timer_period_ns = 1'000'000'000 / Board::tsc_hz};
+
+}  // namespace
 
 Pc::Pc(const Config& config, const PcHost& host)
     : config_(config),
@@ -13,8 +19,8 @@ Pc::Pc(const Config& config, const PcHost& host)
       ram_(config.memory),
       pins_(stop_, host.cpu.tsc_offset),
       pic_(intr_),
-      lapic_({}, host.clock, alarms_, pins_, fabric_, pic_),
-      ioapic_(1, fabric_),
+      lapic_(apic_config, host.clock, alarms_, pins_, fabric_, pic_),
+      ioapic_(ioapic_id, fabric_),
       isa_(pic_, ioapic_),
       hpet_(host.clock, alarms_, isa_[0], isa_[8],
             {&ioapic_.pin(Hpet::first_pin), &ioapic_.pin(Hpet::first_pin + 1), &ioapic_.pin(Hpet::first_pin + 2),
@@ -30,26 +36,31 @@ Pc::Pc(const Config& config, const PcHost& host)
       a20_(a20_line_),
       port92_(a20_, port92_reset_),
       reset_control_(cf9_reset_),
-      pm_(host.clock, alarms_, isa_[9], power_off_),
+      pm_(host.clock, alarms_, isa_[sci], power_off_),
       uart_(host.clock, alarms_, isa_[4], host.console),
       i8042_(isa_[1], isa_[12], a20_, keyboard_reset_),
       console_port_(host.console),
       marks_port_(host.marks),
       debug_(config.trace.has(TraceEvent::Bios) ? host.trace : silence_),
       shadow_(host_.memory, host_.listener, host.shadow_ram, host.rom.base, host.rom.size),
-      firmware_(host_.memory, config, ram_) {
+      firmware_(host_.memory, config, ram_,
+                {.ioapic_base = ioapic_base,
+                 .ioapic_id = ioapic_id,
+                 .hpet_base = hpet_base,
+                 .pm_base = pm_base,
+                 .sci_irq = sci}),
+      pci_(shadow_, ports_, pm_, isa_, reset_control_) {
     intr_.connect(lapic_.lint0());
     fabric_.add(lapic_);
     fabric_.add(ioapic_);
     host_.memory.a20_mask = ~u64{0};
-    shadow_.set(Shadow::base, Shadow::size, host.rom.size == 0, host.rom.size == 0);
+    shadow_.set(Shadow::base, Shadow::size, false, false);
     fill_cmos();
     attach_ports();
     mmio_.attach(ioapic_base, page_size, ioapic_);
     mmio_.attach(hpet_base, page_size, hpet_);
     mmio_.attach(Shadow::base, Shadow::size, shadow_);
-    // Without firmware nobody else connects the 8259 pair to the processor.
-    if (config.boot != Boot::Bios) lapic_.enter_virtual_wire();
+    if (config.boot != Boot::Bios) stand_in_for_firmware();
 }
 
 void Pc::attach_ports() {
@@ -65,8 +76,6 @@ void Pc::attach_ports() {
     ports_.attach(0x3f8, 8, uart_);
     ports_.attach(0x402, 1, debug_);
     ports_.attach(0x510, 12, firmware_.port());
-    ports_.attach(pm_base, PmLayout::size, pm_);
-    ports_.attach(0xcf9, 1, reset_control_);
     ports_.attach(0xe9, 1, marks_port_);
     ports_.attach(0xf1, 1, console_port_);
 }
@@ -85,6 +94,12 @@ void Pc::fill_cmos() {
     put(0x30, extended_kib, 2);
     put(0x34, above_16m, 2);
     put(0x5b, above_4g, 3);
+}
+
+// Without firmware nobody else connects the 8259 pair to the processor and opens what lies behind the ROM.
+void Pc::stand_in_for_firmware() {
+    lapic_.enter_virtual_wire();
+    pci_.prepare_direct_boot(pm_base);
 }
 
 u64 Pc::prepare_direct_boot() {

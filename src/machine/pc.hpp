@@ -17,6 +17,7 @@
 #include "machine/guest_console.hpp"
 #include "machine/isa_irqs.hpp"
 #include "machine/mmio_bus.hpp"
+#include "machine/pci_board.hpp"
 #include "machine/port_bus.hpp"
 #include "machine/shadow.hpp"
 
@@ -76,16 +77,20 @@ class Pc final : public Board {
 
  private:
     static constexpr u64 ioapic_base = 0xfec0'0000, hpet_base = 0xfed0'0000;
+    static constexpr u8 ioapic_id = 0, sci = 9;
     static constexpr u16 pm_base = 0x600;
 
     void attach_ports();
     void fill_cmos();
+    void stand_in_for_firmware();
     bool traced(TraceEvent e) const { return config_.trace.has(e); }
     void show(const char* what, u64 address, Width w, u64 value);
 
     const Config& config_;
     PcHost host_;
     RamLayout ram_;
+    PortBus ports_;
+    MmioBus mmio_;
     AlarmQueue alarms_;
     StopRequest stop_;
     CpuPins pins_;
@@ -124,9 +129,7 @@ class Pc final : public Board {
     // Firmware.
     Shadow shadow_;
     FirmwareConfig firmware_;
-
-    PortBus ports_;
-    MmioBus mmio_;
+    PciBoard pci_;
 };
 
 }  // namespace bmbt

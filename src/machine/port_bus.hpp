@@ -12,14 +12,20 @@ class PortBus {
     // Ports [base, base + count) are the device's, with offsets from base. A later device takes ports from an earlier
     // one.
     void attach(u16 base, u32 count, Port& device) {
-        if (used_ == room) return;
-        slots_[used_] = {&device, base};
-        for (u32 i = 0; i < count && base + i < 0x1'0000; ++i) slot_of_[base + i] = used_;
-        ++used_;
+        u8 slot = 1;
+        while (slot < room && slots_[slot].device) ++slot;
+        if (slot == room) return;
+        slots_[slot] = {&device, base};
+        for (u32 i = 0; i < count && base + i < 0x1'0000; ++i) slot_of_[base + i] = slot;
     }
-    // The device no longer answers; its slot stays taken for when it comes back.
-    void detach(u16 base, u32 count) {
-        for (u32 i = 0; i < count && base + i < 0x1'0000; ++i) slot_of_[base + i] = 0;
+    // The device answers nowhere any more.
+    void detach(const Port& device) {
+        for (u8 slot = 1; slot < room; ++slot) {
+            if (slots_[slot].device != &device) continue;
+            slots_[slot] = {};
+            for (u8& s : slot_of_)
+                if (s == slot) s = 0;
+        }
     }
 
     u32 read(u16 port, Width w) {
@@ -54,7 +60,6 @@ class PortBus {
     static constexpr u8 room = 64;
     std::array<Slot, room> slots_{};  // slot 0 is nobody
     std::array<u8, 0x1'0000> slot_of_{};
-    u8 used_ = 1;
 };
 
 }  // namespace bmbt

@@ -125,9 +125,10 @@ TEST_F(PcTest, PowersOffByAcpi) {
 }
 
 TEST_F(PcTest, A20FoldsAddresses) {
+    const unsigned before = listener.changes;
     out(0x92, 0);
     EXPECT_EQ(memory->map().a20_mask, ~u64{1_MiB});
-    EXPECT_EQ(listener.changes, 2u);
+    EXPECT_EQ(listener.changes, before + 1);
     out(0x92, 2);
     EXPECT_EQ(memory->map().a20_mask, ~u64{0});
 }
@@ -171,6 +172,53 @@ TEST_F(FirmwarePcTest, RomShowsAtBothPlaces) {
     EXPECT_FALSE(m.write(0xff000, &low, 1));
     EXPECT_EQ(memory->map().frame(0xa0000).kind(), FrameKind::Absent);
     EXPECT_TRUE(memory->map().frame(0xb8000).ram());
+}
+
+TEST_F(FirmwarePcTest, HostBridgeShadowsTheRom) {
+    PhysicalMap& m = memory->map();
+    auto pam0 = [&](u8 value) {
+        out(0xcf8, 0x8000'0058, Width::Dword);
+        out(0xcfd, value);
+    };
+    u8 byte = 0x11;
+    pam0(0x20);  // writes to RAM, reads from ROM
+    pc->mmio_write(0xf0005, Width::Byte, 0x77);
+    EXPECT_EQ(pc->mmio_read(0xf0005, Width::Byte), 0x80u | 48);
+    pam0(0x30);
+    ASSERT_TRUE(m.read(0xf0005, &byte, 1));
+    EXPECT_EQ(byte, 0x77);
+    EXPECT_TRUE(m.write(0xf0006, &byte, 1));
+    pam0(0x10);
+    EXPECT_FALSE(m.write(0xf0006, &byte, 1));
+    m.read(0xf0006, &byte, 1);
+    EXPECT_EQ(byte, 0x77);
+    pam0(0);
+    m.read(0xf0005, &byte, 1);
+    EXPECT_EQ(byte, 0x80 | 48);
+}
+
+TEST_F(FirmwarePcTest, FirmwareFindsItsFiles) {
+    auto next = [&] { return in(0x511); };
+    out(0x510, 0x19, Width::Word);
+    u32 files = 0;
+    for (int i = 0; i < 4; ++i) files = files << 8 | next();
+    EXPECT_GE(files, 6u);
+}
+
+class LinuxPcTest : public PcTest {
+ protected:
+    LinuxPcTest() : PcTest(Boot::Linux) {}
+};
+
+TEST_F(LinuxPcTest, TablesLieWhereKernelsLook) {
+    const u64 rsdp = pc->prepare_direct_boot();
+    char name[8];
+    memory->map().read(rsdp, name, sizeof name);
+    EXPECT_EQ(std::string_view(name, 8), "RSD PTR ");
+    u64 xsdt = 0;
+    memory->map().read(rsdp + 24, &xsdt, 8);
+    memory->map().read(xsdt, name, 4);
+    EXPECT_EQ(std::string_view(name, 4), "XSDT");
 }
 
 }  // namespace
