@@ -37,6 +37,14 @@ bool tolerated(Tolerance t, unsigned index, const State& expected, const State& 
 
 }  // namespace
 
+void ExpectedMemory::prepare(const Vector& v, const u8* seeded) {
+    std::memcpy(bytes, seeded, sizeof bytes);
+    apply_patches(v.memory_before, bytes);
+    apply_patches(v.memory_after, bytes);
+    std::memset(ignore, 0, sizeof ignore);
+    apply_patches(v.memory_ignore, ignore);
+}
+
 Differences compare(const Vector& v, const State& before, const State& actual, const Outcome& outcome,
                     const ExpectedMemory& memory, const u8* data) {
     using Kind = Difference::Kind;

@@ -21,10 +21,11 @@ struct Differences {
     }
 };
 
-// The bytes of the vector's memory after it, and which bits of them count: both made from the file's memory.
+// The bytes of the data pages after a vector, and which bits of them do not count.
 struct ExpectedMemory {
     u8 bytes[layout::data_size];
-    u8 ignore[layout::data_size];  // all 0 except where the current vector says so
+    u8 ignore[layout::data_size];
+    void prepare(const Vector&, const u8* seeded);  // seeded: the file's memory
 };
 
 // `expected` holds the data pages as they should be now.

@@ -72,22 +72,30 @@ bool Generator::sequence(Random& r, CodeSize mode, Draft& d) const {
     choose_entry(r, d);
     d.reset_state();
     unsigned length = 2 + r.below(4);
+    usize branch = 0;  // where a branch's displacement is, that will be the length of what follows
     for (unsigned n = 0; n < length;) {
         const Form& f = *plain_[r.below(static_cast<u32>(plain_.size()))];
         if (!in_mode(f, mode)) continue;
+        bool branches = f.opcode.find(" cb") != std::string::npos || f.opcode.find(" cz") != std::string::npos;
+        if (branches && (n + 1 == length || branch)) continue;
         Encoder e(r, f, d);
         e.absolute_only = true;
         e.tame = !r.one_in(8);
         if (!e.choose()) continue;
-        if (f.opcode.find(" cb") != std::string::npos || f.opcode.find(" cz") != std::string::npos) {
-            if (n + 1 == length) break;
-            e.immediate = 1 + r.below(3);  // over the next instruction or into its middle, where INT3s may be
-            e.immediate_chosen = true;
-        }
+        if (branches) e.immediate_chosen = true;  // 0
         State before = d.before;
+        usize start = d.code.size();
         e.encode();
         d.before = before;
         n++;
+        if (branch) {
+            d.code[branch] = static_cast<u8>(d.code.size() - start);
+            branch = 0;
+        }
+        if (branches) {
+            unsigned size = f.opcode.find(" cb") != std::string::npos ? 1 : mode == CodeSize::Bits16 ? 2 : 4;
+            branch = d.code.size() - size;  // its lowest byte
+        }
     }
     return d.entry + d.code.size() <= layout::code_end;
 }

@@ -47,7 +47,7 @@ asm(R"(
     .globl oracle_signal_entry, oracle_signal_return
 oracle_signal_entry:
     pushfq
-    andl $~0x40000, (%rsp)
+    andl $~0x244000, (%rsp)
     popfq
     mov %ds, 8+oracle_entry_data(%rip)
     mov %es, 10+oracle_entry_data(%rip)

@@ -4,6 +4,7 @@
 
 #include "draft.hpp"
 #include "native.hpp"
+#include "oracle/compare.hpp"
 
 namespace bmbt::oracle {
 
@@ -14,6 +15,9 @@ class Recorder {
     // Fills in the state after, the outcome and what is undefined. False, with the reason, when the vector says
     // nothing: it did not end, called Linux, or lets a later instruction read what an earlier one left undefined.
     bool record(Draft&, std::string& why);
+
+    // Runs a recorded vector once more: what differs is not a matter of the instruction.
+    Differences compare_again(const Vector&);
 
  private:
     Native native_;

@@ -239,6 +239,21 @@ std::string to_line(const Draft& d) {
     return out + changes(expected, shown) + memory(d.memory_after);
 }
 
+void print_differences(const Differences& d) {
+    static constexpr const char* kinds[] = {"exception", "error code", "fault address"};
+    for (unsigned n = 0; n < std::min(d.count, Differences::capacity); n++) {
+        const Difference& f = d.first[n];
+        auto expected = static_cast<unsigned long long>(f.expected), actual = static_cast<unsigned long long>(f.actual);
+        if (f.kind == Difference::Kind::Word)
+            printf("    %s", word_name(f.index));
+        else if (f.kind == Difference::Kind::Memory)
+            printf("    [%x]", layout::data + f.index);
+        else
+            printf("    %s", kinds[static_cast<u8>(f.kind)]);
+        printf(": expected %llx, is %llx\n", expected, actual);
+    }
+}
+
 std::vector<Draft> parse_file(const std::string& name) {
     std::ifstream in(name);
     if (!in) {

@@ -14,11 +14,14 @@
 #include <string>
 
 #include "draft.hpp"
+#include "oracle/compare.hpp"
 
 namespace bmbt::oracle {
 
 bool parse_line(const std::string& line, Draft& out, std::string& error);
 std::string to_line(const Draft&);
+
+void print_differences(const Differences&);  // to stdout, a line each
 
 // Every vector of a file of lines; empty lines and those that start with # are skipped. Ends the process with the
 // file's name and line on an error.

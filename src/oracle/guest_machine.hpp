@@ -1,0 +1,63 @@
+// A guest CPU and a piece of guest-physical memory, arranged as the vectors' layout: page tables, descriptor tables,
+// and the pages of code and data. Works with any engine that runs a Vcpu.
+#pragma once
+#include "cpu/vcpu.hpp"
+#include "oracle/compare.hpp"
+#include "x86/fault.hpp"
+
+namespace bmbt::oracle {
+
+// How vectors are run. 16- and 32-bit ones may run in a long-mode kernel's compatibility mode, as they were recorded,
+// or in a legacy protected-mode one; all but those marked user_only may run as kernel code.
+struct Variant {
+    bool legacy = false;
+    bool kernel = false;  // CPL 0
+    bool fits(const Vector& v) const {
+        return !(legacy && v.mode == x86::CodeSize::Bits64) && !(kernel && v.options & option::user_only);
+    }
+};
+
+class GuestMachine {
+ public:
+    static constexpr u64 memory_needed = 0x2'0000;
+
+    // Uses guest RAM at [gpa, gpa + memory_needed), page aligned, below 4 GiB, contiguous for the host.
+    GuestMachine(Vcpu& v, PhysicalMap& map, u64 gpa) : v_(v), map_(map), gpa_(gpa) {}
+
+    // Builds the tables and fills the pages for a file. False: there is no such RAM.
+    bool build(u64 memory_seed, Variant);
+
+    // Puts code, memory and registers in place for a vector; state_before(vector) is left in `before`.
+    void load(const Vector&, State& before);
+    // What the CPU holds after the exception; v.rip is the address that delivering it would push.
+    void store(const Vector&, const x86::Fault&, State& after, Outcome&) const;
+
+    const u8* data() const { return page(Data); }
+    const u8* seeded() const { return seeded_; }
+    // Takes back what the vector changed in memory.
+    void restore();
+
+ private:
+    enum Page : unsigned { Root, Pointers, Directory, Table, Gdt, Ldt, Idt, Code, Code2, Data, Data2, ReadOnly, Pages };
+    static constexpr u32 tables =
+        layout::region + 0x2'0000;  // linear address of the descriptor tables, supervisor only
+
+    u64 gpa_of(unsigned p) const { return gpa_ + p * page_size; }
+    u8* page(unsigned p) const { return map_.ram(gpa_of(p)); }
+    void entry(Page table, unsigned index, u64 value);
+    void descriptor(Page table, u16 selector, u32 base, u32 limit, u16 access);
+    x86::Segment segment(u16 selector) const;
+    u16 actual_selector(x86::Seg, u16 selector) const;    // of this variant, for one of a recorded state
+    u16 recorded_selector(x86::Seg, u16 selector) const;  // and back
+    void load_registers(const State&, x86::CodeSize);
+
+    Vcpu& v_;
+    PhysicalMap& map_;
+    u64 gpa_;
+    Variant variant_;
+    u8 seeded_[layout::data_size];
+    u32 code_at_ = 0, code_bytes_ = 0;
+    bool code_dirty_ = false;
+};
+
+}  // namespace bmbt::oracle
