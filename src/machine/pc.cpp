@@ -2,9 +2,6 @@
 
 #include <algorithm>
 
-#include "device/msi.hpp"
-#include "host/text.hpp"
-
 namespace bmbt {
 namespace {
 
@@ -14,8 +11,7 @@ constexpr LapicConfig apic_config{.timer_period_ns = 1'000'000'000 / Board::tsc_
 }  // namespace
 
 Pc::Pc(const Config& config, const PcHost& host)
-    : config_(config),
-      host_(host),
+    : host_(host),
       ram_(config.memory),
       pins_(stop_, host.cpu.tsc_offset),
       pic_(intr_),
@@ -41,7 +37,7 @@ Pc::Pc(const Config& config, const PcHost& host)
       i8042_(isa_[1], isa_[12], a20_, keyboard_reset_),
       console_port_(host.console),
       marks_port_(host.marks),
-      debug_(config.trace.has(TraceEvent::Bios) ? host.trace : silence_),
+      debug_(config.trace.has(TraceEvent::Bios) ? host.firmware_log : silence_),
       shadow_(host_.memory, host_.listener, host.shadow_ram, host.rom.base, host.rom.size),
       firmware_(host_.memory, config, ram_,
                 {.ioapic_base = ioapic_base,
@@ -110,36 +106,15 @@ u64 Pc::prepare_direct_boot() {
     return firmware_.place_tables();
 }
 
-void Pc::show(const char* what, u64 address, Width w, u64 value) {
-    Text(host_.trace).put("bmbt: ").put(what).put(" ").hex(address, 4).put(" ").hex(value, 2 * bytes(w)).line();
-}
-
-u32 Pc::port_in(u16 port, Width w) {
-    const u32 value = ports_.read(port, w);
-    if (traced(TraceEvent::Io)) [[unlikely]]
-        show("in", port, w, value);
-    return value;
-}
-
-void Pc::port_out(u16 port, Width w, u32 value) {
-    if (traced(TraceEvent::Io)) [[unlikely]]
-        show("out", port, w, value);
-    ports_.write(port, w, value);
-}
-
 u64 Pc::mmio_read(u64 gpa, Width w) {
-    const bool apic = lapic_.xapic() && gpa - lapic_.page() < page_size;
-    const u64 value = apic ? lapic_.read(gpa - lapic_.page(), w) : mmio_.read(gpa, w);
-    if (traced(TraceEvent::Mmio)) [[unlikely]]
-        show("mmio read", gpa, w, value);
-    return value;
+    const u64 apic = gpa - lapic_.page();
+    return lapic_.xapic() && apic < page_size ? lapic_.read(apic, w) : mmio_.read(gpa, w);
 }
 
 void Pc::mmio_write(u64 gpa, Width w, u64 value) {
-    if (traced(TraceEvent::Mmio)) [[unlikely]]
-        show("mmio write", gpa, w, value);
-    if (lapic_.xapic() && gpa - lapic_.page() < page_size)
-        lapic_.write(gpa - lapic_.page(), w, value);
+    const u64 apic = gpa - lapic_.page();
+    if (lapic_.xapic() && apic < page_size)
+        lapic_.write(apic, w, value);
     else
         mmio_.write(gpa, w, value);
 }
@@ -163,11 +138,8 @@ bool Pc::apic_msr_write(u32 index, u64 value) {
 }
 
 u8 Pc::acknowledge_interrupt() {
-    const u8 vector = lapic_.acknowledge();
     ++interrupts_;
-    if (traced(TraceEvent::Irq)) [[unlikely]]
-        show("irq", vector, Width::Byte, vector);
-    return vector;
+    return lapic_.acknowledge();
 }
 
 }  // namespace bmbt

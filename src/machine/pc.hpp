@@ -27,10 +27,10 @@ namespace bmbt {
 struct PcHost {
     Clock& clock;
     const WallClock& wall;
-    CharSink& console;    // the serial port's other end, and the tiny kernels' console
-    CharSink& marks;      // bytes written to port E9h
-    CharSink& trace;      // lines of ours
-    PhysicalMap& memory;  // RAM is mapped
+    CharSink& console;       // the serial port's other end, and the tiny kernels' console
+    CharSink& marks;         // bytes written to port E9h
+    CharSink& firmware_log;  // the debug console, port 402h
+    PhysicalMap& memory;     // RAM is mapped
     MapListener& listener;
     const Vcpu& cpu;
     u64 shadow_ram = 0;  // host-physical, of the RAM at C0000h
@@ -46,8 +46,8 @@ class Pc final : public Board {
     // Direct boot: what firmware would have left behind. Returns the address of the ACPI root pointer.
     u64 prepare_direct_boot();
 
-    u32 port_in(u16 port, Width w) override;
-    void port_out(u16 port, Width w, u32 value) override;
+    u32 port_in(u16 port, Width w) override { return ports_.read(port, w); }
+    void port_out(u16 port, Width w, u32 value) override { ports_.write(port, w, value); }
     u64 mmio_read(u64 gpa, Width w) override;
     void mmio_write(u64 gpa, Width w, u64 value) override;
 
@@ -83,10 +83,7 @@ class Pc final : public Board {
     void attach_ports();
     void fill_cmos();
     void stand_in_for_firmware();
-    bool traced(TraceEvent e) const { return config_.trace.has(e); }
-    void show(const char* what, u64 address, Width w, u64 value);
 
-    const Config& config_;
     PcHost host_;
     RamLayout ram_;
     PortBus ports_;
