@@ -190,13 +190,13 @@ void Block::emit_near(const u32* target, bool call) {
     else as.b(offset);
 }
 
-void Block::emit_site(u64 target) {
+void Block::emit_site(u64 target, u32 begin) {
     if (exit_count_ == max_exits) {
         full_ = true;
         return;
     }
     u32 number = exit_count_++;
-    u32 epoch_site = 0;
+    u32 epoch_site = 0, check = static_cast<u32>(as.size());
     Label stale;
     if (mode.user() && !page_local(target)) {
         // Another page: right only while the address space is the one the link was made in.
@@ -212,10 +212,12 @@ void Block::emit_site(u64 target) {
         as.bind(past);
         as.bne(t0, t1, stale);
     }
-    exits_[number] = {.target = target, .site = static_cast<u32>(as.size()), .epoch_site = epoch_site};
+    u32 site = static_cast<u32>(as.size());
     as.b(4);
     as.bind(stale);
     emit_gate(gate::exit + number);
+    exits_[number] = {.target = target, .begin = begin, .check = check, .epoch_site = epoch_site, .site = site,
+                      .end = static_cast<u32>(as.size()), .page_local = page_local(target)};
 }
 
 Block::Cold* Block::cold(Cold::Kind kind) {
@@ -245,7 +247,7 @@ void Block::exit_if(Test t, u64 target) {
 void Block::exit_to(u64 target) {
     emit_pending(pending_);
     emit_flag_registers(flags_);
-    emit_site(target);
+    emit_site(target, static_cast<u32>(as.size()));
     ended_ = true;
 }
 
@@ -297,16 +299,18 @@ void Block::callout() {
 
 void Block::finish(u64 next_rip) {
     if (!ended_) exit_to(next_rip);
+    main_size_ = static_cast<u32>(as.size());
     for (unsigned n = 0; n < cold_count_; n++) {
         Cold& c = cold_[n];
         as.bind(c.from);
+        u32 begin = static_cast<u32>(as.size());
         switch (c.kind) {
             case Cold::Kind::Exit:
                 emit_pending(c.pending);
                 emit_flag_registers(c.flags);
-                emit_site(c.target);
+                emit_site(c.target, begin);
                 break;
-            case Cold::Kind::Landing: emit_site(c.target); break;
+            case Cold::Kind::Landing: emit_site(c.target, begin); break;
             case Cold::Kind::Slow: emit_gate(gate::slow + c.insn); break;
         }
     }

@@ -50,13 +50,15 @@ struct Snapshot {
     FlagState flags;
 };
 
-// A way out of the block to a known address. The word at `site` is a `b` that the runtime points at the next block;
-// until then it goes to the code behind it, which asks for that. Outside the block's own page user code first compares the
-// epoch kept in the word at `epoch_site` (0: there is none).
+// A way out of the block to a known address, all registers whole and all flags in theirs from `check` on. The word at `site`
+// is a `b` that the runtime points at the next block; until then it goes to the code behind it, which asks for that.
+// Outside the block's own page user code first compares the epoch kept in the word at `epoch_site` (0: there is none).
+// Offsets are bytes from the block's start.
 struct Exit {
-    u64 target;        // RIP
-    u32 site;          // bytes from the block's start
-    u32 epoch_site;
+    u64 target;  // RIP
+    u32 begin;   // where the cold code that makes things whole begins; `check` if that is not cold
+    u32 check, epoch_site, site, end;
+    bool page_local;
 };
 
 struct Address {
@@ -75,6 +77,7 @@ struct Test {
 struct SharedCode {
     const u32* flag_bits = nullptr;      // the flags to bits in flag_a, called with link; clobbers t6, t7
     const u32* indirect = nullptr;       // goes on at the RIP in t1 through the jump cache; clobbers t0, t2-t4
+    const u32* end = nullptr;
 };
 
 // The return prediction ring: 1 << return_ring_log2 bytes of {RIP, host address}, aligned to twice that, one guard entry before.
@@ -191,6 +194,7 @@ class Block {
     const Snapshot& snapshot(unsigned n) const { return snapshots_[n]; }
     unsigned exits() const { return exit_count_; }
     const Exit& exit(unsigned n) const { return exits_[n]; }
+    u32 main_size() const { return main_size_; }  // bytes before the cold code
     u64 in_cpp() const { return in_cpp_; }  // by instruction: a gate may run it in C++
     bool failed() const { return as.overflowed() || full_; }
 
@@ -208,7 +212,7 @@ class Block {
     Cold* cold(Cold::Kind);
     void emit_flag_registers(const FlagState&);
     void emit_pending(u16 pending);
-    void emit_site(u64 target);
+    void emit_site(u64 target, u32 begin);
     void emit_gate(u32 number);
     void emit_near(const u32* target, bool call);
     void take_snapshot();
@@ -228,6 +232,7 @@ class Block {
     u64 rip_ = 0, flags_live_ = 0, in_cpp_ = 0;
     unsigned insn_count_ = 0, exit_count_ = 0, cold_count_ = 0, temps_used_ = 0, snapshot_count_ = 0;
     bool ended_ = false, full_ = false;
+    u32 main_size_ = 0;
     FlagState flags_;
     u16 pending_ = 0, sign32_ = 0, zero32_ = 0;
     Snapshot snapshots_[max_snapshots];

@@ -13,7 +13,9 @@ bool fits12(i64 v) { return v >= -2048 && v <= 2047; }
 
 bool Block::addressable(const Insn& i) const {
     for (unsigned n = 0; n < i.operands; n++)
-        if (i.op[n].kind == OperandKind::Memory && !mode.flat(i.mem.seg) && !mode.plain(i.mem.seg)) return false;
+        if (i.op[n].kind == OperandKind::Memory && !(mode.flat(i.mem.seg) && i.mem.seg != x86::Cs) && !mode.plain(i.mem.seg) &&
+            !(mode.small(i.mem.seg) && i.address_size == 2))
+            return false;
     return true;
 }
 
@@ -121,7 +123,7 @@ Address Block::address_of(const MemoryOperand& m, unsigned size, i64 extra) {
     MemoryOperand n = m;
     n.disp += extra;
     Gpr ea = effective_address(n, size);
-    if (size == 2 && extra == 0 && !mode.flat(m.seg)) {
+    if (extra == 0 && mode.small(m.seg)) {
         // The last bytes below 64 KiB: an access that would pass the limit is decided in C++.
         unsigned bytes = 1;
         for (unsigned k = 0; k < insn_->operands; k++)

@@ -18,7 +18,9 @@ bool may_fault(const Row* row, const Insn& i) {
 bool inline_here(const Block& b, const Row* row, const Insn& i) {
     if (!row) return false;
     if (i.lock && !(row->traits & Row::lock)) return false;
-    if (row->traits & Row::stack && !b.mode.flat(x86::Ss) && !b.mode.plain(x86::Ss)) return false;
+    if (row->traits & Row::stack && !b.mode.flat(x86::Ss) && !b.mode.plain(x86::Ss) &&
+        !(b.mode.small(x86::Ss) && b.mode.stack_log2() == 1))
+        return false;
     if (row->traits & Row::sse && !b.mode.sse()) return false;
     if (row->traits & Row::fp && !b.mode.mxcsr_default()) return false;
     return b.addressable(i);

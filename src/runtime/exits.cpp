@@ -1,0 +1,274 @@
+// Every way out of translated code: gates, faults, interrupts; and what runs next.
+#include "cpu/transfer.hpp"
+#include "la64/csr.hpp"
+#include "runtime/runtime.hpp"
+
+namespace bmbt {
+
+using namespace x86;
+using la64::Ecode;
+
+namespace {
+constexpr u32 step_done = 0xffff'ffff;
+}
+
+// guest_exit: translated code stopped.
+void Runtime::left() {
+    flushed_code_ = must_dispatch_ = false;
+    auto code = static_cast<Ecode>(bits(v_.host.estat, 21, 16));
+    if (v_.host.refill) return on_memory_fault(true);
+    switch (code) {
+        case Ecode::Int: return on_interrupt();
+        case Ecode::Sys: return on_gate();
+        case Ecode::Pil: case Ecode::Pis: case Ecode::Pme: case Ecode::Pnr: case Ecode::Ppi: return on_memory_fault(false);
+        case Ecode::Ade:  // not canonical
+        case Ecode::Ale:  // an unaligned atomic
+            return on_odd_access();
+        default: break;
+    }
+    host_.panic("an exception in translated code that nothing can cause");
+}
+
+void Runtime::on_odd_access() {
+    stats_.unaligned_atomics++;
+    Place p = place_of(v_.host.pc);
+    if (p.block == no_block) host_.panic("an address error outside all blocks");
+    const BlockInfo& b = store_.block(p.block);
+    recover(b, store_.snapshot(b, p.snapshot));
+    interpret_one();
+    dispatch();
+}
+
+void Runtime::on_gate() {
+    bool as_user = (v_.host.prmd & 3) == 3;
+    if (as_user) v_.host.pc += 4;
+    u32 t0 = static_cast<u32>(v_.host.temp[0]);
+    if (t0 == step_done && step_.active) {
+        const BlockInfo& b = store_.block(step_.block);
+        recover(b, store_.snapshot(b, step_.end_snapshot));
+        return dispatch();
+    }
+    u32 number = t0 & 0xff, id = t0 >> 8;
+    if (number == gate::indirect) return take_indirect();
+    if (id >= store_.blocks() || store_.block(id).key.mode.user() != as_user) host_.panic("a gate names no block");
+    const BlockInfo& b = store_.block(id);
+    if (number >= gate::exit && number - gate::exit < b.exit_count) return take_exit(id, number - gate::exit);
+    unsigned insn = number & (gate::slow - 1);
+    if (number < gate::exit && insn < b.insn_count && bit(b.in_cpp, insn)) return run_in_cpp(id, insn, number < gate::slow);
+    host_.panic("a gate asks for what its block has not");
+}
+
+void Runtime::run_in_cpp(u32 id, unsigned n, bool resume) {
+    BlockInfo& b = store_.block(id);
+    unsigned s = 0;
+    while (s + 1 < b.snapshot_count && store_.snapshot(b, s + 1).insn <= n) s++;
+    recover(b, store_.snapshot(b, s));
+    const Insn& i = store_.insn(b, n);
+    u64 sequential = v_.rip + i.length;
+    if (!mode_.code64()) sequential &= mode_.code_size() == CodeSize::Bits32 ? 0xffff'ffff : 0xffff;
+    v_.next_rip = sequential;
+    v_.shadow = false;
+    resume ? stats_.callouts++ : stats_.slow_paths++;
+    if (auto r = semantics_of(i)(v_, i); !r) {
+        fault(r.error());
+        return dispatch();
+    }
+    v_.rip = v_.next_rip;
+    after_instruction();
+    if (resume && v_.rip == sequential && !must_dispatch_ && !(flushed_code_ && !store_.block(id).valid) && !v_.halted &&
+        !(v_.shadow && board_.interrupt_pending()) && !interrupt_ready() && board_.stop() == Stop::None) {
+        if (v_.shadow) shadow_rip_ = v_.rip, v_.shadow = false;
+        v_.segment_base = v_.seg_base[user() ? Fs : Gs];
+        if (user()) sync_user_page();
+        return;
+    }
+    dispatch();
+}
+
+// Common to every instruction that C++ ran: what depends on the state it may have changed.
+void Runtime::after_instruction() {
+    if (Mode m = mode_of_cpu(); !(m == mode_)) mode_changed(v_);
+    if (u64 next = board_.next_timer(); next != timer_) host_.set_timer(timer_ = next);
+}
+
+void Runtime::interpret_one() {
+    stats_.interpreted++;
+    v_.shadow = false;
+    if (auto r = interpret(v_); !r) fault(r.error());
+    after_instruction();
+}
+
+void Runtime::fault(const Fault& f) {
+    stats_.faults++;
+    if (f.vector == Vector::Pf) stats_.page_faults++;
+    if (options_.trace.has(TraceEvent::Fault)) trace_fault(f);
+    raise(v_, f);
+    after_instruction();
+}
+
+void Runtime::take_exit(u32 id, unsigned n) {
+    u64 target = store_.exit(store_.block(id), n).exit.target;
+    v_.rip = target;
+    if (step_.active || interrupt_ready() || mode_.raw != store_.block(id).key.mode.raw) return dispatch();
+    bool from_global = last_fetch_global(store_.block(id).key);
+    u32 to = find_or_translate();
+    if (to == no_block || flushed_code_) return dispatch();
+    BlockInfo &from = store_.block(id), &next = store_.block(to);
+    const Exit& e = store_.exit(from, n).exit;
+    bool local = e.page_local && next.key.gpa2 == ~u64{0};
+    if (from.valid) {
+        if (local) {
+            store_.link(id, n, to, 0), stats_.links++;
+        } else if (user()) {
+            if (e.epoch_site) store_.link(id, n, to, u64{spaces_.epoch()} << epoch_shift), stats_.links++;
+        } else if (cross_link_count_ < std::size(cross_links_)) {
+            cross_links_[cross_link_count_++] = {id, n};
+            if (!from_global || !last_fetch_global(next.key)) kernel_not_global_ = true;
+            store_.link(id, n, to, 0), stats_.links++;
+        }
+        host_.code_written();
+    }
+    enter(to);
+}
+
+// The page of a block just found is global, so that links to it outlive a change of CR3.
+bool Runtime::last_fetch_global(const BlockKey& k) const {
+    u64 page = (k.rip + k.cs_base) >> 12;
+    const Fetch& f = fetch_[page & 63];
+    return f.page == page && f.global;
+}
+
+void Runtime::take_indirect() {
+    stats_.indirect_misses++;
+    v_.rip = v_.host.temp[1];
+    if (step_.active || interrupt_ready()) return dispatch();
+    u32 id = find_or_translate();
+    if (id == no_block || flushed_code_) return dispatch();
+    const BlockInfo& b = store_.block(id);
+    if (mode_.flat(Cs)) {
+        bool as_user = user();
+        JumpCacheEntry& e = sides_[as_user].jump_cache[v_.rip & (jump_cache_entries - 1)];
+        e.address = store_.address(b);
+        e.tag = v_.rip ^ (as_user ? u64{spaces_.epoch()} << epoch_shift : 0);
+        if (!as_user && !last_fetch_global(b.key)) kernel_not_global_ = true;
+    }
+    enter(id);
+}
+
+bool Runtime::interrupt_ready() {
+    if (v_.nmi_pending && !v_.nmi_blocked) return true;
+    return v_.system_flags & flag::if_ && board_.interrupt_pending();
+}
+
+void Runtime::on_interrupt() {
+    stats_.interrupts_host++;
+    host_.take_interrupts();
+    board_.run_timers();
+    if (board_.take_nmi()) v_.nmi_pending = true;
+    if (u64 next = board_.next_timer(); next != timer_) host_.set_timer(timer_ = next);
+    if (host_.in_gate(v_.host.pc)) return;
+    if (!interrupt_ready() && board_.stop() == Stop::None) return;
+    if (step_.active) return;  // the interrupted instruction is being finished already
+    if (boundary_or_step(v_.host.pc)) dispatch();
+}
+
+void Runtime::dispatch() {
+    step_.active = false;
+    for (;;) {
+        stats_.dispatches++;
+        check_stop();
+        if (board_.take_nmi()) v_.nmi_pending = true;
+        if (v_.halted) halt();
+        bool shadowed = v_.shadow || v_.rip == shadow_rip_;
+        if (v_.shadow) shadow_rip_ = v_.rip;
+        v_.shadow = false;
+        if (interrupt_ready()) {
+            if (shadowed) {
+                shadow_rip_ = ~u64{0};
+                interpret_one();
+                continue;
+            }
+            stats_.interrupts_guest++;
+            u8 vector = 2;
+            if (v_.nmi_pending && !v_.nmi_blocked) v_.nmi_pending = false;
+            else vector = board_.acknowledge_interrupt();
+            if (options_.trace.has(TraceEvent::Irq)) trace(TraceEvent::Irq, "irq vector rip", vector, v_.rip);
+            interrupt(v_, vector);
+            after_instruction();
+            continue;
+        }
+        if (Mode::single_step_.of(mode_.raw)) {
+            interpret_one();
+            continue;
+        }
+        flushed_code_ = false;
+        u32 id = find_or_translate();
+        if (id == no_block) {
+            interpret_one();
+            continue;
+        }
+        return enter(id);
+    }
+}
+
+void Runtime::check_stop() {
+    if (v_.shutdown) {
+        report("triple fault");
+        if (options_.no_reboot) host_.finish(v_, 1, "the guest shut down by a triple fault");
+        host_.restart(v_);
+    }
+    switch (board_.stop()) {
+        case Stop::None: return;
+        case Stop::PowerOff: host_.finish(v_, 0, "the guest powered off");
+        case Stop::Reset:
+            if (options_.no_reboot) host_.finish(v_, 0, "the guest asked for a reset");
+            host_.restart(v_);
+    }
+}
+
+// HLT: until an interrupt may be delivered.
+void Runtime::halt() {
+    stats_.halts++;
+    for (;;) {
+        host_.take_interrupts();
+        board_.run_timers();
+        if (board_.take_nmi()) v_.nmi_pending = true;
+        check_stop();
+        if (interrupt_ready()) break;
+        if (!(v_.system_flags & flag::if_)) {
+            // Nothing but an NMI could end this, and no device here makes one.
+            host_.finish(v_, options_.halt_is_success ? 0 : 1, "the guest halted with interrupts off");
+        }
+        host_.set_timer(timer_ = board_.next_timer());
+        host_.wait();
+    }
+    v_.halted = false;
+}
+
+u32 Runtime::port_in(u16 port, Width w) {
+    u32 value = board_.port_in(port, w);
+    if (options_.trace.has(TraceEvent::Io)) trace(TraceEvent::Io, "io.in port value", port, value);
+    return value;
+}
+void Runtime::port_out(u16 port, Width w, u32 value) {
+    if (options_.trace.has(TraceEvent::Io)) trace(TraceEvent::Io, "io.out port value", port, value);
+    board_.port_out(port, w, value);
+}
+u64 Runtime::mmio_read(u64 gpa, Width w) {
+    stats_.device_accesses++;
+    u64 value = board_.mmio_read(gpa, w);
+    if (options_.trace.has(TraceEvent::Mmio)) trace(TraceEvent::Mmio, "mmio.read gpa value", gpa, value);
+    return value;
+}
+void Runtime::mmio_write(u64 gpa, Width w, u64 value) {
+    stats_.device_accesses++;
+    if (options_.trace.has(TraceEvent::Mmio)) trace(TraceEvent::Mmio, "mmio.write gpa value", gpa, value);
+    board_.mmio_write(gpa, w, value);
+}
+
+void Runtime::unsupported(Vcpu&, const char* what) {
+    report(what);
+    host_.finish(v_, 1, what);
+}
+
+}  // namespace bmbt

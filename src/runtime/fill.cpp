@@ -1,0 +1,57 @@
+// TLB misses that the refill handler leaves to C++, and faults on entries it filled. See docs/memory.md.
+#include "la64/memory_access.hpp"
+#include "runtime/runtime.hpp"
+
+namespace bmbt {
+
+using namespace x86;
+
+u64 Runtime::tlb_half_of(const Translation& t, bool write) {
+    u64 gpa = t.gpa & memory_.a20_mask;
+    if (gpa >> 12 >= memory_.frames()) return 0;
+    Frame& f = memory_.frame_ref(gpa);
+    if (f.kind() != FrameKind::Ram && f.kind() != FrameKind::Rom) return 0;
+    bool paging = v_.paging.cr0 & cr0::pg;
+    bool supervisor_only = false, dirty = false;
+    if (f.kind() == FrameKind::Ram && !f.holds_code()) {
+        if (!paging || (t.writable && t.dirty)) dirty = true;
+        // CR0.WP = 0: the kernel writes to a read-only page, which user code must not do through the same entry.
+        else if (write && !t.writable) dirty = supervisor_only = true;
+    }
+    if (dirty) f.raw |= Frame::maybe_writable_.mask();
+    bool user = (!paging || t.user) && !supervisor_only;
+    return f.host() | tlb_half::valid() | tlb_half::dirty(dirty) | tlb_half::plv(user ? 3 : 0) | tlb_half::mat(tlb_half::cached) |
+           tlb_half::global(t.global && v_.paging.cr4 & cr4::pge) | tlb_half::no_execute();
+}
+
+// Maps the page of va if that is all there is to do: the access goes to RAM or reads ROM and is allowed.
+bool Runtime::fill(u64 va, bool write) {
+    u64 linear = linear_of(va);
+    if (v_.long_mode() && sign_extend(linear, 48) != static_cast<i64>(linear)) return false;
+    auto t = walk(memory_, v_.paging, linear, {.write = write, .fetch = false, .user = user()});
+    if (!t) return false;
+    u64 half = tlb_half_of(*t, write);
+    if (!half || (write && !tlb_half::dirty.of(half))) return false;
+    bool odd = linear & page_size;
+    // The other half stays invalid until it is used; a global entry needs both halves global.
+    u64 other = tlb_half::global(tlb_half::global.of(half));
+    host_.fill_pair(va, spaces_.asid(), odd ? other : half, odd ? half : other);
+    stats_.slow_fills++;
+    return true;
+}
+
+void Runtime::on_memory_fault(bool) {
+    auto access = la64::memory_access(host_word(v_.host.pc));
+    if (!access) host_.panic("a host memory fault at an instruction that accesses no memory");
+    if (fill(v_.host.badv, access->is_store)) return;
+    Place p = place_of(v_.host.pc);
+    if (p.block == no_block) host_.panic("a host memory fault outside all blocks");
+    const BlockInfo& b = store_.block(p.block);
+    recover(b, store_.snapshot(b, p.snapshot));
+    step_.active = false;
+    // A fault of the guest's, a device, code being written: the instruction has had no effect yet, so run it in C++ whole.
+    interpret_one();
+    dispatch();
+}
+
+}  // namespace bmbt

@@ -1,0 +1,174 @@
+// What the guest flushes, and what that means for everything that remembers its mappings: the table in docs/memory.md.
+#include <algorithm>
+
+#include "runtime/runtime.hpp"
+
+namespace bmbt {
+
+using namespace x86;
+
+void Runtime::clear_jump_cache(CodeSide& s) {
+    for (u64 n = 0; n < jump_cache_entries; n++) s.jump_cache[n] = {.tag = n ^ 1, .address = 0};
+}
+
+void Runtime::clear_ring(CodeSide& s) {
+    constexpr usize entries = (1u << return_ring_log2) / 16 + 1;  // and the guard below the first
+    auto* e = reinterpret_cast<JumpCacheEntry*>(s.ring_memory) - 1;
+    std::fill_n(e, entries, JumpCacheEntry{.tag = ~u64{0}, .address = 0});
+    bool as_user = &s == &sides_[1];
+    (side_ == as_user ? v_.host.temp[8] : ring_[as_user]) = s.ring;
+}
+
+void Runtime::forget_jump(bool as_user, u64 rip) {
+    CodeSide& s = sides_[as_user];
+    u64 n = rip & (jump_cache_entries - 1);
+    s.jump_cache[n] = {.tag = n ^ 1, .address = 0};
+}
+
+void Runtime::new_epoch() {
+    stats_.epochs++;
+    if (spaces_.epochs_low()) {
+        reset_code();
+        spaces_.restart_epochs();
+    } else {
+        spaces_.renew_epochs();
+    }
+}
+
+// Instruction translations changed: links across pages, jump caches, predictions.
+void Runtime::forget_code_mappings() {
+    for (Fetch& f : fetch_) f = {};
+    new_epoch();
+    clear_jump_cache(sides_[0]);
+    clear_ring(sides_[0]);
+    clear_ring(sides_[1]);
+    for (u32 n = 0; n < cross_link_count_; n++) {
+        auto [block, exit] = cross_links_[n];
+        store_.unlink(store_.exit(store_.block(block), exit));
+    }
+    cross_link_count_ = 0;
+    kernel_not_global_ = false;
+    must_dispatch_ = true;
+}
+
+void Runtime::refill_root_changed() {
+    const u64 cr0 = v_.paging.cr0, cr4 = v_.paging.cr4;
+    bool four_level = v_.long_mode() && cr0 & cr0::pg && v_.paging.efer & efer::nxe;
+    host_.set_refill_root(v_, four_level, v_.paging.cr3 & 0x000f'ffff'ffff'f000, cr4 & cr4::pge);
+}
+
+void Runtime::flush_page(Vcpu&, u64 linear) {
+    stats_.tlb_page_flushes++;
+    if (host_.mixed_global(v_)) host_.invalidate_all();
+    else host_.invalidate_page(spaces_.asid(), linear);
+    if (!v_.long_mode() && bit(linear, 31)) host_.invalidate_page(spaces_.asid(), linear | 0xffff'ffff'0000'0000);
+    if (code_pages_[linear >> 12 & 4095]) forget_code_mappings();
+    else fetch_[linear >> 12 & 63] = {};
+}
+
+void Runtime::flush_non_global(Vcpu& v) { switch_address_space(v, false); }
+
+void Runtime::flush_all(Vcpu&) {
+    stats_.tlb_all_flushes++;
+    host_.invalidate_all();
+    u16 pcid = v_.paging.cr4 & cr4::pcide ? v_.paging.cr3 & 0xfff : 0;
+    spaces_.reset();
+    spaces_.select(pcid, true);
+    host_.set_asid(spaces_.asid());
+    forget_code_mappings();
+    refill_root_changed();
+}
+
+void Runtime::flush_pcid(Vcpu& v, u16 pcid) {
+    if (spaces_.is_current(pcid)) return switch_address_space(v, false);
+    spaces_.forget(pcid);
+}
+
+void Runtime::flush_pcid_page(Vcpu& v, u16 pcid, u64 linear) {
+    if (spaces_.is_current(pcid)) return flush_page(v, linear);
+    int asid = spaces_.asid_of(pcid);
+    if (asid >= 0) host_.invalidate_page(static_cast<u16>(asid), linear);
+    if (code_pages_[linear >> 12 & 4095]) spaces_.forget(pcid);
+}
+
+void Runtime::switch_address_space(Vcpu&, bool keep) {
+    stats_.space_switches++;
+    bool pcide = v_.paging.cr4 & cr4::pcide;
+    u16 pcid = pcide ? v_.paging.cr3 & 0xfff : 0;
+    if (spaces_.epochs_low()) new_epoch();
+    if (!spaces_.select(pcid, !(pcide && keep))) {
+        host_.invalidate_all();
+        spaces_.reset();
+        spaces_.select(pcid, true);
+        new_epoch();
+    }
+    host_.set_asid(spaces_.asid());
+    refill_root_changed();
+    for (Fetch& f : fetch_)
+        if (!f.global || f.user) f = {};
+    clear_ring(sides_[1]);
+    if (kernel_not_global_) forget_code_mappings();
+    must_dispatch_ = true;
+}
+
+void Runtime::mode_changed(Vcpu&) {
+    Mode before = mode_;
+    mode_ = mode_of_cpu();
+    if (mode_ == before) return;
+    must_dispatch_ = true;
+    // The jump caches and rings are keyed by RIP alone: everything else a block assumes must be the same.
+    constexpr u32 not_privilege = ~static_cast<u32>(Mode::cpl_.mask());
+    Mode& last = side_mode_[mode_.user()];
+    if ((last.raw & not_privilege) != (mode_.raw & not_privilege) || last.cpl() != mode_.cpl()) {
+        clear_jump_cache(sides_[mode_.user()]);
+        clear_ring(sides_[mode_.user()]);
+        last = mode_;
+    }
+}
+
+void Runtime::code_written(u64 gpa, u64 size) {
+    stats_.code_writes++;
+    u64 first = gpa, last = gpa + size - 1;
+    for (u64 page = first & ~(page_size - 1); page <= last; page += page_size) {
+        bool left = false;
+        for (u32 id = store_.first_in_frame(page); id != no_block;) {
+            BlockInfo& b = store_.block(id);
+            u32 next = store_.next_in_frame(id, page);
+            u64 begin = b.key.gpa, end = begin + b.guest_bytes;
+            if (b.key.gpa2 != ~u64{0} && b.key.gpa2 >> 12 == page >> 12) {
+                begin = b.key.gpa2 & ~(page_size - 1);
+                end = begin + 15;
+            } else if (end > page + page_size) {
+                end = page + page_size;
+            }
+            if (begin <= last && end > first) {
+                stats_.code_invalidations++;
+                if (options_.trace.has(TraceEvent::Smc)) trace(TraceEvent::Smc, "smc.invalidate rip gpa", b.key.rip, gpa);
+                store_.remove(id);
+                forget_jump(b.key.mode.user(), b.key.rip);
+                flushed_code_ = true;
+            } else {
+                left = true;
+            }
+            id = next;
+        }
+        if (!left && page >> 12 < memory_.frames()) memory_.frame_ref(page).raw &= ~Frame::holds_code_.mask();
+    }
+}
+
+void Runtime::map_changed(u64 gpa, u64 size) {
+    for (u64 page = gpa; page < gpa + size; page += page_size) {
+        for (u32 id = store_.first_in_frame(page); id != no_block; id = store_.first_in_frame(page)) {
+            BlockInfo& b = store_.block(id);
+            store_.remove(id);
+            forget_jump(b.key.mode.user(), b.key.rip);
+        }
+        if (page >> 12 < memory_.frames()) memory_.frame_ref(page).raw &= ~Frame::holds_code_.mask();
+    }
+    flushed_code_ = true;
+    host_.invalidate_all();
+    for (Fetch& f : fetch_) f = {};
+    forget_code_mappings();
+}
+
+}  // namespace bmbt

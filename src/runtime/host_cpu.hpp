@@ -1,0 +1,49 @@
+// What the runtime needs of the CPU that it runs on. host/loongarch implements it; tests have a fake.
+#pragma once
+#include "cpu/vcpu.hpp"
+
+namespace bmbt {
+
+// One half of a TLB entry in LoongArch's layout: vol. 1, "TLB Refill Exception Entry Low-Order Bits".
+namespace tlb_half {
+constexpr Bit valid{0}, dirty{1}, global{6}, no_execute{62};
+constexpr Field plv{2, 2}, mat{4, 2};
+constexpr u64 cached = 1;
+}  // namespace tlb_half
+
+class HostCpu {
+ public:
+    // A pair of 4 KiB pages for the address, in place of whatever maps it now.
+    virtual void fill_pair(u64 va, u16 asid, u64 even, u64 odd) = 0;
+    virtual void invalidate_page(u16 asid, u64 va) = 0;  // of this address space, and global ones
+    virtual void invalidate_asid(u16 asid) = 0;
+    virtual void invalidate_all() = 0;  // of every address space and global ones
+    virtual void set_asid(u16) = 0;
+    virtual unsigned asids() = 0;
+
+    // Tells the refill handler where the guest's 4-level root is (guest-physical), or that C++ fills everything.
+    virtual void set_refill_root(Vcpu&, bool on, u64 root_gpa, bool global_pages) = 0;
+    // A page of the 2 MiB around gpa got code: the handler maps it in 4 KiB pieces from now on. True: a large writable entry
+    // may exist, everything must be invalidated.
+    virtual bool split_large(u64 gpa) = 0;
+    virtual bool mixed_global(Vcpu&) = 0;
+
+    // Takes what interrupts the host has for us: console input goes to the guest's serial port.
+    virtual void take_interrupts() = 0;
+    virtual void set_timer(u64 deadline) = 0;  // ns of the board's clock; ~0: none
+    virtual void wait() = 0;                   // until an interrupt is pending
+    virtual void code_written() = 0;           // what was written to the code cache will be executed: IBAR
+
+    // An interrupt hit the gate's first instructions: nothing to do but return.
+    virtual bool in_gate(u64 pc) = 0;
+
+    // The end. `reason` is one line; an error of ours or the guest's gets a report.
+    [[noreturn]] virtual void finish(Vcpu&, int code, const char* reason) = 0;
+    [[noreturn]] virtual void restart(Vcpu&) = 0;   // the guest asked for a reset
+    [[noreturn]] virtual void panic(const char* what) = 0;
+
+ protected:
+    ~HostCpu() = default;
+};
+
+}  // namespace bmbt

@@ -1,0 +1,185 @@
+// Runs a guest CPU: finds or makes blocks, enters them, and handles every way out of them.
+#pragma once
+#include <new>
+
+#include "base/trace.hpp"
+#include "cpu/board.hpp"
+#include "cpu/interpret.hpp"
+#include "cpu/platform.hpp"
+#include "cpu/semantics.hpp"
+#include "runtime/address_spaces.hpp"
+#include "runtime/block_store.hpp"
+#include "runtime/host_cpu.hpp"
+#include "runtime/jump_cache.hpp"
+#include "runtime/stats.hpp"
+
+namespace bmbt {
+
+// What one vCPU's translated code reaches: the first is the kernel's (PLV0), in C++'s own memory; the second the user's,
+// which the user window shows at other addresses.
+struct CodeSide {
+    JumpCacheEntry* jump_cache = nullptr;
+    u64 jump_cache_address = 0;  // as code sees it
+    u64 ring = 0;                // address of the empty return ring, as code sees it
+    u8* ring_memory = nullptr;   // the same in C++'s memory
+};
+
+struct RunOptions {
+    TraceSet trace;
+    bool no_reboot = false;
+    bool halt_is_success = false;  // HLT with interrupts off for good: exit code 0
+};
+
+class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
+ public:
+    // `user_page`: the page that tp points at in user code, in C++'s memory; it mirrors the Vcpu's first part.
+    Runtime(Vcpu&, Board&, HostCpu&, PhysicalMap&, BlockStore&, const CodeSide& kernel, const CodeSide& user, u8* user_page,
+            CharSink& messages, const RunOptions&);
+
+    // Before the guest's first instruction, and after a reset.
+    void start();
+    // What guest_exit calls: handles why translated code was left; v.host says where and how it goes on.
+    void left();
+    // Chooses what v runs next and prepares v.host for it.
+    void dispatch();
+
+    const Stats& stats() const { return stats_; }
+    void report(const char* why);
+
+    // PhysicalMap::CodeWatcher
+    void code_written(u64 gpa, u64 size) override;
+    // The meaning of guest-physical addresses has changed.
+    void map_changed(u64 gpa, u64 size);
+
+    // Platform
+    u32 port_in(u16 port, Width w) override;
+    void port_out(u16 port, Width w, u32 value) override;
+    u64 mmio_read(u64 gpa, Width w) override;
+    void mmio_write(u64 gpa, Width w, u64 value) override;
+    u64 host_tsc() override { return board_.tsc(); }
+    u64 tsc_hz() override { return Board::tsc_hz; }
+    bool apic_msr_read(Vcpu&, u32 msr, u64& value) override { return board_.apic_msr_read(msr, value); }
+    bool apic_msr_write(Vcpu&, u32 msr, u64 value) override { return board_.apic_msr_write(msr, value); }
+    u64 read_tpr(Vcpu&) override { return board_.read_tpr(); }
+    void write_tpr(Vcpu&, u64 tpr) override { board_.write_tpr(tpr); }
+    void flush_page(Vcpu&, u64 linear) override;
+    void flush_non_global(Vcpu&) override;
+    void flush_all(Vcpu&) override;
+    void flush_pcid(Vcpu&, u16 pcid) override;
+    void flush_pcid_page(Vcpu&, u16 pcid, u64 linear) override;
+    void switch_address_space(Vcpu&, bool keep) override;
+    void mode_changed(Vcpu&) override;
+    [[noreturn]] void unsupported(Vcpu&, const char* what) override;
+
+ private:
+    struct Place {
+        u32 block;
+        unsigned snapshot;
+    };
+
+    // exits.cpp
+    void on_gate();
+    void on_memory_fault(bool refill);
+    void on_interrupt();
+    void on_odd_access();
+    bool last_fetch_global(const BlockKey&) const;
+    void run_in_cpp(u32 id, unsigned insn, bool resume);
+    void take_exit(u32 id, unsigned exit);
+    void take_indirect();
+    void interpret_one();
+    void fault(const x86::Fault&);
+    void after_instruction();
+    bool interrupt_ready();
+    void check_stop();
+    void halt();
+
+    // recover.cpp
+    void recover(const BlockInfo&, const Snapshot&);
+    Place place_of(u64 pc);
+    u64& host_register(unsigned number);
+    u32 host_word(u64 pc);
+
+    // step.cpp
+    bool boundary_or_step(u64 pc);  // true: v is at an instruction's boundary; false: v.host is set up to reach one
+    void step_block(u32 id, u64 pc);
+
+    // translate_block.cpp
+    u32 find_or_translate();  // no_block: the instruction is for the interpreter
+    u32 translate_here(BlockKey, u64 linear);
+    void use_side(bool user);
+    void sync_user_page();
+    void enter(u32 id);
+    void protect_frame(u64 gpa);
+    Mode mode_of_cpu() const;
+    void reset_code();
+
+    // fill.cpp
+    bool fill(u64 va, bool write);
+    u64 tlb_half_of(const Translation&, bool write);
+
+    // flush.cpp
+    void forget_code_mappings();  // links across pages, jump caches, return rings, the fetch cache
+    void new_epoch();
+    void clear_jump_cache(CodeSide&);
+    void clear_ring(CodeSide&);
+    void refill_root_changed();
+    void forget_jump(bool user, u64 rip);
+
+    u64 linear_of(u64 va) const { return v_.long_mode() ? va : va & 0xffff'ffff; }
+    bool user() const { return v_.cpl == 3; }
+    CodeSide& side(bool user) { return sides_[user]; }
+    void trace(TraceEvent, const char* text, u64 a = 0, u64 b = 0);
+    void trace_fault(const x86::Fault&);
+    void say(const char* text);
+
+    Vcpu& v_;
+    Board& board_;
+    HostCpu& host_;
+    PhysicalMap& memory_;
+    BlockStore& store_;
+    CodeSide sides_[2];
+    u8* user_page_;
+    CharSink& messages_;
+    RunOptions options_;
+    AddressSpaces spaces_;
+    Stats stats_;
+
+    Mode mode_;                  // of the CPU now; mode_changed() renews it
+    bool must_dispatch_ = false; // the instruction that ran in C++ changed what its block assumed
+    bool flushed_code_ = false;  // blocks are gone: none may be resumed
+    u64 timer_ = ~u64{0};        // what the host's timer is set to
+    u64 shadow_rip_ = ~u64{0};   // no interrupt is delivered before the instruction there
+    bool kernel_not_global_ = false;  // kernel links or jump-cache entries were made for pages that are not global
+    u64 ring_[2] = {};           // each side's ring pointer while the other runs
+    bool side_ = false;          // whose ring pointer the host register holds
+    Mode side_mode_[2];          // what each side's jump cache was filled for
+
+    // The last fetch translations, by page.
+    struct Fetch {
+        u64 page = ~u64{0}, gpa = 0;
+        bool user = false, global = false;
+    };
+    Fetch fetch_[64];
+    // How many blocks were made in pages of each hash: a flush of a page without any costs nothing more.
+    u16 code_pages_[4096] = {};
+    struct CrossLink {
+        u32 block;
+        unsigned exit;
+    };
+    CrossLink cross_links_[65536];  // kernel links to other pages
+    u32 cross_link_count_ = 0;
+    Decoded decoded_;
+    alignas(Block) u8 builder_[sizeof(Block)];
+    alignas(16) u8 crossing_[16];
+
+    // An interrupted instruction that is being finished in the region's slot.
+    struct Step {
+        bool active = false;
+        u32 block = no_block;
+        unsigned end_snapshot = 0;  // where it ends
+        u32 begin = 0, end = 0;     // bytes of the block that stand at the slot's begin
+    };
+    Step step_;
+};
+
+}  // namespace bmbt

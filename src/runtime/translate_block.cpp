@@ -1,0 +1,178 @@
+// From where the guest is to a block: the mode that code depends on, the fetch translation, look-up, translation.
+#include <algorithm>
+
+#include "cpu/vcpu_offsets.inc"
+#include "runtime/runtime.hpp"
+
+namespace bmbt {
+
+using namespace x86;
+
+namespace {
+
+// A data segment whose accesses need no check but (small) the 16-bit limit.
+bool plain_data(const Segment& s) {
+    u16 type = s.access & 15;
+    return s.present() && access::s.of(s.access) && !(type & access::code) && (type & access::writable) && !(type & access::expand_down);
+}
+
+}  // namespace
+
+Mode Runtime::mode_of_cpu() const {
+    const Vcpu& v = v_;
+    bool code64 = v.code64(), real = !v.protected_mode() || v.v8086();
+    CodeSize size = code64 ? CodeSize::Bits64 : v.seg[Cs].big() ? CodeSize::Bits32 : CodeSize::Bits16;
+    if (v.v8086()) size = CodeSize::Bits16;
+    u32 flat = 0, plain = 0, small = 0;
+    if (code64) flat = 0x0f, plain = 0x30;
+    for (unsigned n = 0; n < 6 && !code64; n++) {
+        const Segment& s = v.seg[n];
+        if (n == Cs) {
+            if (s.base == 0) flat |= 1u << n;
+            if (real && s.limit >= 0xffff) (s.limit == 0xffff ? small : plain) |= 1u << n;
+            continue;
+        }
+        if (!real && !plain_data(s)) continue;
+        if (s.limit == 0xffff'ffff) (s.base == 0 ? flat : plain) |= 1u << n;
+        else if (s.limit == 0xffff) small |= 1u << n;
+    }
+    if (!code64 && v.seg[Cs].limit != 0xffff'ffff) flat &= ~(1u << Cs);
+    unsigned stack = code64 ? 3 : v.seg[Ss].big() && !v.v8086() ? 2 : 1;
+    const u64 cr0 = v.paging.cr0;
+    bool sse = !(cr0 & (cr0::em | cr0::ts)) && v.paging.cr4 & cr4::osfxsr;
+    Mode m;
+    m.raw = static_cast<u32>(Mode::code_size_(static_cast<u64>(size)) | Mode::cpl_(v.cpl) | Mode::stack_(stack) |
+                             Mode::long_mode_(v.long_mode()) | Mode::flat_(flat) | Mode::plain_(plain) | Mode::sse_(sse) |
+                             Mode::mxcsr_default_((v.mxcsr & 0xffc0) == 0x1f80) |
+                             Mode::single_step_(v.system_flags & flag::tf) | Mode::protected_(!real) | Mode::small_(small));
+    return m;
+}
+
+// The block for v.rip. no_block: this instruction is for the interpreter.
+u32 Runtime::find_or_translate() {
+    u64 linear = v_.seg[Cs].base + v_.rip;
+    if (!v_.code64()) {
+        if (v_.rip > v_.seg[Cs].limit) return no_block;
+        linear &= 0xffff'ffff;
+    }
+    bool as_user = user();
+    Fetch& f = fetch_[linear >> 12 & 63];
+    if (f.page != linear >> 12 || f.user != as_user) {
+        auto t = walk(memory_, v_.paging, linear, {.write = false, .fetch = true, .user = as_user});
+        if (!t) return no_block;
+        f = {.page = linear >> 12, .gpa = t->gpa & ~(page_size - 1) & memory_.a20_mask, .user = as_user,
+             .global = t->global || !(v_.paging.cr0 & cr0::pg)};
+    }
+    BlockKey key{.gpa = f.gpa | (linear & (page_size - 1)), .gpa2 = ~u64{0}, .rip = v_.rip, .cs_base = v_.code64() ? 0 : v_.seg[Cs].base, .mode = mode_};
+    u32 id = store_.find(key);
+    if (id != no_block) return id;
+    return translate_here(key, linear);
+}
+
+u32 Runtime::translate_here(BlockKey key, u64 linear) {
+    const u8* page = memory_.pointer(key.gpa);
+    if (!page) return no_block;
+    u64 left = page_size - (linear & (page_size - 1));
+    if (!v_.code64()) left = std::min(left, u64{v_.seg[Cs].limit} - v_.rip + 1);
+    Source source{.bytes = {page, left}, .rip = key.rip, .cs_base = key.cs_base, .single = false};
+    decode_block(source, mode_, decoded_);
+    if (decoded_.count == 0) {
+        // Not an instruction, or one that goes on in the next page.
+        if (left >= 15 || left != page_size - (linear & (page_size - 1))) return no_block;
+        u64 next = linear + left;
+        if (!v_.code64()) next &= 0xffff'ffff;
+        auto t = walk(memory_, v_.paging, next, {.write = false, .fetch = true, .user = user()});
+        if (!t) return no_block;
+        key.gpa2 = t->gpa & memory_.a20_mask;
+        const u8* second = memory_.pointer(key.gpa2);
+        if (!second) return no_block;
+        // The key is whole only now.
+        if (u32 id = store_.find(key); id != no_block) return id;
+        std::copy_n(page, left, crossing_);
+        std::copy_n(second, sizeof crossing_ - left, crossing_ + left);
+        source.bytes = {crossing_, sizeof crossing_};
+        source.single = true;
+        decode_block(source, mode_, decoded_);
+        if (decoded_.count == 0 || decoded_.length <= left) return no_block;
+    }
+    bool as_user = key.mode.user();
+    if (store_.is_full(as_user)) reset_code();
+    protect_frame(key.gpa);
+    if (key.gpa2 != ~u64{0}) protect_frame(key.gpa2);
+    la64::Assembler as(store_.room(as_user));
+    u32 id = store_.blocks();
+    // The builder is large; there is one, and it is the vCPU's.
+    Block& b = *new (builder_) Block(as, store_.region(as_user).shared, mode_, key.rip, key.cs_base, id);
+    generate(b, source, decoded_);
+    if (b.failed()) host_.panic("a block does not fit the builder's tables");
+    store_.add(key, b, source, decoded_);
+    host_.code_written();
+    u16& count = code_pages_[linear >> 12 & 4095];
+    if (count != 0xffff) count++;
+    if (key.gpa2 != ~u64{0})
+        if (u16& second = code_pages_[(linear >> 12) + 1 & 4095]; second != 0xffff) second++;
+    stats_.blocks++;
+    stats_.guest_bytes += decoded_.length;
+    stats_.host_bytes += b.as.size();
+    if (options_.trace.has(TraceEvent::Block)) trace(TraceEvent::Block, "block.made rip host", key.rip, store_.address(store_.block(id)));
+    return id;
+}
+
+// From now on no TLB entry lets code write to the frame unseen.
+void Runtime::protect_frame(u64 gpa) {
+    if (gpa >> 12 >= memory_.frames()) return;
+    Frame& f = memory_.frame_ref(gpa);
+    if (f.holds_code()) return;
+    f.raw |= Frame::holds_code_.mask();
+    bool large = host_.split_large(gpa);
+    if (large || Frame::maybe_writable_.of(f.raw)) {
+        host_.invalidate_all();
+        stats_.tlb_all_flushes++;
+        f.raw &= ~Frame::maybe_writable_.mask();
+    }
+}
+
+void Runtime::reset_code() {
+    stats_.code_flushes++;
+    for (u32 id = 0; id < store_.blocks(); id++) {
+        const BlockKey& k = store_.block(id).key;
+        for (u64 gpa : {k.gpa, k.gpa2})
+            if (gpa >> 12 < memory_.frames()) memory_.frame_ref(gpa).raw &= ~Frame::holds_code_.mask();
+    }
+    store_.reset();
+    std::fill(std::begin(code_pages_), std::end(code_pages_), 0);
+    for (CodeSide& s : sides_) clear_jump_cache(s), clear_ring(s);
+    cross_link_count_ = 0;
+    step_.active = false;
+    flushed_code_ = must_dispatch_ = true;
+}
+
+// The host register of the return ring belongs to this side from now on.
+void Runtime::use_side(bool as_user) {
+    if (side_ == as_user) return;
+    ring_[side_] = v_.host.temp[8];
+    v_.host.temp[8] = ring_[as_user];
+    side_ = as_user;
+}
+
+// What user code reads of the Vcpu it reads in its own page.
+void Runtime::sync_user_page() {
+    auto* page = reinterpret_cast<u64*>(user_page_);
+    for (unsigned n = 0; n < 6; n++) page[VCPU_SEG_BASE / 8 + n] = v_.seg_base[n];
+    page[VCPU_JUMP_CACHE / 8] = sides_[1].jump_cache_address;
+    page[VCPU_EPOCH / 8] = u64{spaces_.epoch()} << epoch_shift;
+    page[VCPU_DIRECTION / 8] = v_.direction;
+}
+
+// Sets v.host up to run the block. Everything of the guest's is in v.
+void Runtime::enter(u32 id) {
+    BlockInfo& b = store_.block(id);
+    bool as_user = b.key.mode.user();
+    v_.host.pc = store_.address(b);
+    v_.host.prmd = as_user ? 7 : 4;
+    v_.segment_base = v_.seg_base[as_user ? Fs : Gs];
+    use_side(as_user);
+    if (as_user) sync_user_page();
+}
+
+}  // namespace bmbt
