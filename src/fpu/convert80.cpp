@@ -42,7 +42,7 @@ typename F::Bits store(FpEnv& env, Float80 a) {
     if (is_zero(a)) return F::with_sign(0, a.sign());
     const Finite f = normalized(a);
     u16 flags = 0;
-    const Bits result = round_pack<F>(env.rounding(), env.unmasked(underflow), false, a.sign(),
+    const Bits result = round_pack<F>(env.rounding(), static_cast<u16>(~env.control), false, a.sign(),
                                       f.exponent - bias80 + F::bias, f.mantissa, flags);
     if (env.unmasked(flags & (overflow | underflow)))
         flags &= overflow | underflow;  // nothing is stored, so not inexactly

@@ -43,12 +43,16 @@ using F32 = Format<u32, 23>;
 using F64 = Format<u64, 52>;
 
 // +-sig * 2^(exponent - bias - 63), bit 63 of sig set and bit 0 sticky, as a number of format F.
-// underflow_traps: tiny results are flagged even when exact. flush: they become zero.
+// traps are the unmasked exceptions: with overflow or underflow among them a huge or tiny result is only flagged,
+// even when exact, and inexact is what it would be with an unlimited exponent. flush: tiny results become zero.
 template <class F>
-typename F::Bits round_pack(Rounding mode, bool underflow_traps, bool flush, bool sign, i32 exponent, u64 sig,
-                            u16& flags) {
+typename F::Bits round_pack(Rounding mode, u16 traps, bool flush, bool sign, i32 exponent, u64 sig, u16& flags) {
     const Rounded r = round_bits(mode, F::precision, sign, sig, 0);
     if (exponent + r.carry >= F::max_exponent) {
+        if (traps & overflow) {
+            flags |= static_cast<u16>(overflow | (r.inexact ? inexact : 0));
+            return 0;
+        }
         flags |= overflow | inexact;
         const bool to_infinity = mode == Rounding::Nearest || mode == (sign ? Rounding::Down : Rounding::Up);
         if (to_infinity) flags |= rounded_up;
@@ -59,10 +63,13 @@ typename F::Bits round_pack(Rounding mode, bool underflow_traps, bool flush, boo
             flags |= underflow | inexact;
             return F::with_sign(0, sign);
         }
+        if (traps & underflow) {
+            flags |= static_cast<u16>(underflow | (r.inexact ? inexact : 0));
+            return 0;
+        }
         const u64 denormal = shift_right_sticky(sig, static_cast<unsigned>(1 - exponent));
         const Rounded d = round_bits(mode, F::precision, sign, denormal, 0);
-        if (d.inexact) flags |= inexact;
-        if (d.inexact || underflow_traps) flags |= underflow;
+        if (d.inexact) flags |= underflow | inexact;
         if (d.up) flags |= rounded_up;
         return F::with_sign(static_cast<typename F::Bits>(d.mantissa >> (63 - F::mantissa_bits)), sign);
     }

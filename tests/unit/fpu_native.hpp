@@ -54,7 +54,8 @@ class Code {
     ~Code() { munmap(code_, 4096); }
     Code(const Code&) = delete;
 
-    void run(const u8* in, u8* out, void* memory, u64* flags) const {
+    // The generated code has no type record in front of it for the sanitizer.
+    [[clang::no_sanitize("function")]] void run(const u8* in, u8* out, void* memory, u64* flags) const {
         auto f = reinterpret_cast<void (*)(const u8*, u8*, void*, u64*)>(code_);
         f(in, out, memory, flags);
     }
