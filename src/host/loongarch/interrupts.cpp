@@ -88,18 +88,19 @@ PendingHost Interrupts::take() {
         vectors[i] = iocsr_read64(at);
         if (vectors[i]) iocsr_write64(at, vectors[i]);  // before the device is served, so that what comes then is seen
     }
-    for (u32 line = 0; line < pch_pic::lines; line++) {
-        u32 vector = info_.pch_pic_vector + line;
-        u64 in_word = u64{1} << vector % 64;
-        if (vector / 64 >= vectors.size() || !(vectors[vector / 64] & in_word) || bit(masked_, line)) continue;
-        vectors[vector / 64] &= ~in_word;
-        if (line == uart_.line) {
-            drain_uart();
-            p.uart = head_ != tail_;
-        } else {
-            p.lines |= u64{1} << line;
-        }
+    // The lines are 64 vectors in a row.
+    u32 word = info_.pch_pic_vector / 64, shift = info_.pch_pic_vector % 64;
+    u64 lines = word < vectors.size() ? vectors[word] >> shift : 0;
+    if (shift && word + 1 < vectors.size()) lines |= vectors[word + 1] << (64 - shift);
+    if (word < vectors.size()) vectors[word] &= ~(lines << shift);
+    if (shift && word + 1 < vectors.size()) vectors[word + 1] &= ~(lines >> (64 - shift));
+    lines &= ~masked_;
+    if (bit(lines, uart_.line)) {
+        drain_uart();
+        p.uart = head_ != tail_;
+        lines &= ~(u64{1} << uart_.line);
     }
+    p.lines = lines;
     p.msi = vectors;
     return p;
 }

@@ -31,8 +31,9 @@ void set_refill_memory(Vcpu& v, const Frame* table, u64 frames, u8* bytes) {
 void set_refill_root(Vcpu& v, u64 root, bool global_pages) {
     v.refill_root = root;
     flags(v).leaf = leaf_mask | (global_pages ? PTE_G : 0);
-    if (!v.refill_window) flags(v).slot = UserWindow::no_slot;
 }
+
+void hide_window(Vcpu& v) { flags(v).slot = UserWindow::no_slot; }
 
 bool mixed_global(const Vcpu& v) { return flags(const_cast<Vcpu&>(v)).mixed_global; }
 void forget_mixed_global(Vcpu& v) { flags(v).mixed_global = 0; }

@@ -3,6 +3,10 @@
 // Two entries for one address (undefined on chips) cannot come from the handler as long as C++ keeps two rules: a
 // summary byte gets its plain bit back only together with Tlb::invalidate_all(), and INVLPG of an address that a large
 // page maps or may have mapped before drops all entries of the address space and the global ones.
+//
+// The handler fills a pair when the half that was wanted can be filled; the other half may be invalid. Touching that
+// one later is ECODE_PIL or ECODE_PIS, not a refill: C++ walks, and invalidates the page whether or not the walk
+// succeeds, so that the access (or the one after the guest's #PF handler has made the page) comes as a refill again.
 #pragma once
 #include "cpu/vcpu.hpp"
 #include "host/loongarch/refill.inc"
@@ -38,6 +42,9 @@ void set_refill_root(Vcpu&, u64 root, bool global_pages);
 // has to drop everything while this is set. `forget_mixed_global` after Tlb::invalidate_all().
 bool mixed_global(const Vcpu&);
 void forget_mixed_global(Vcpu&);
+
+// Before there is a window.
+void hide_window(Vcpu&);
 
 // The user window: what PLV3 code has besides the guest's pages, in a top-level slot that the guest leaves free.
 // Nothing in it can be reached from PLV0; the code can be executed but neither read (where the chip has NR) nor

@@ -1,5 +1,7 @@
 #include "host/loongarch/trap.hpp"
 
+#include "host/loongarch/refill.hpp"
+
 namespace bmbt::host {
 
 static_assert(offsetof(HostFrame, temp) == 0 && offsetof(HostFrame, pc) == VCPU_HOST_PC - VCPU_HOST);
@@ -16,6 +18,7 @@ void prepare_vcpu(Vcpu& v, u64 stack_top, u64 user_page) {
     v.gate_target = reinterpret_cast<u64>(&guest_gate);
     v.save_vectors = &::save_vectors;
     set_user_page(user_page);
+    if (!v.refill_window) hide_window(v);
 }
 
 }  // namespace bmbt::host

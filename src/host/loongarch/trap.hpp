@@ -6,7 +6,8 @@
 // and
 //   host.pc      where it was; guest code goes on there when guest_exit returns
 //   host.estat   exception code in bits 21:16, sub code 30:22, pending interrupts 12:0; ECODE_REFILL for a refill
-//                (host.refill is 1 then), ECODE_SYS with host.pc behind the call for the gate
+//                (host.refill is 1 then); ECODE_SYS for the gate, with host.pc behind the call, and for a syscall of
+//                PLV3, with host.pc at it
 //   host.badv    the address, for exceptions that have one
 //   host.badi    the instruction, for exceptions that give it; 0 for a refill
 //   host.prmd    bits 1:0 privilege level (0 or 3), bit 2 interrupts on
