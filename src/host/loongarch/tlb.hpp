@@ -22,7 +22,7 @@ class Tlb {
     static void prepare();
 
     // Enters a pair for `va` (any address inside it); `shift` is log2 of one page's size: 12 for 4 KiB, 20 for the pair
-    // that makes 2 MiB. Both halves with G make the entry global.
+    // that makes 2 MiB. Both halves with G make the entry global; they must agree, an invalid half included.
     static void fill(u64 va, u16 asid, u64 lo0, u64 lo1, unsigned shift);
     static void replace(u64 va, u16 asid, u64 lo0, u64 lo1, unsigned shift) {
         invalidate_page(asid, va);
