@@ -5,7 +5,7 @@
 #   zydis        source of the x86 decoder
 #   seabios      build/deps/seabios/bios-256k.bin
 #   busybox      build/deps/busybox/busybox, static amd64
-#   kernel       build/deps/kernel/{vmlinuz,config}, Debian's linux-image-amd64, and its modules
+#   kernel       build/deps/kernel/{vmlinuz,config}, Debian's linux-image-amd64
 #   kernel-cloud the same for linux-image-cloud-amd64, in build/deps/kernel-cloud
 #   kernel-i386  the same for linux-image-686-pae, in build/deps/kernel-i386
 #   qemu-plugin  qemu-plugin.h, for the instruction counter
@@ -87,7 +87,6 @@ linux() {
     mkdir "$work/out"
     mv "$work/root"/boot/vmlinuz-* "$work/out/vmlinuz"
     mv "$work/root"/boot/config-* "$work/out/config"
-    mv "$work/root/lib/modules" "$work/out/modules"
 }
 
 qemu_plugin() {

@@ -1,10 +1,11 @@
 """Debian's kernels with a busybox initramfs. Usage: linux.py KERNEL WHAT, KERNEL a part of build/deps."""
 
 import re
+import subprocess
 import sys
 import time
 
-from machine import GUESTS, Machine, busybox_here, check, initramfs, kernel, main, same
+from machine import GUESTS, ROOT, Machine, busybox_here, check, chroot_here, initramfs, kernel, main, same
 
 BOOT = 900  # seconds to the shell, generous: two may run at once on a slow machine
 PROMPT = r"^[~/][^\n]* # $"
@@ -109,6 +110,22 @@ def script(name):
         begin = machine.mark
         end = machine.expect(r"^<<<end>>>$", 3600).start()
         same(machine.text[begin:end], wanted, "the script's output")
+        machine.ends(0, 120)
+
+
+def programs(name):
+    """python3, perl, openssl, sqlite3 and gcc print the same as on this machine."""
+    subprocess.run([ROOT / "tools/programs.sh"], check=True)
+    root = ROOT / "build/guest/programs"
+    wanted = chroot_here(root, GUESTS / "programs-script.sh")
+    check(wanted.rstrip().endswith("== end"), f"the script failed on this machine:\n{wanted}")
+    initrd = initramfs("programs", etc__autorun=GUESTS / "autorun", etc__script=GUESTS / "programs-script.sh",
+                       before=root.with_suffix(".cpio"))
+    with Machine(*options(name, "--initrd", initrd, "--memory", "3G")) as machine:
+        machine.expect(r"<<<begin>>>\n", BOOT)
+        begin = machine.mark
+        end = machine.expect(r"^<<<end>>>$", 10000).start()
+        same(machine.text[begin:end], wanted, "the programs' output")
         machine.ends(0, 120)
 
 

@@ -125,11 +125,17 @@ def same(got, wanted, what):
             raise Failure(f"{what}: line {number + 1} differs\n{context}\n got: {a}\nwant: {b}")
 
 
-def initramfs(name, **files):
-    """An initramfs for this test with the files besides: etc__autorun=path puts path at etc/autorun."""
+def initramfs(name, before=None, **files):
+    """An initramfs for this test with the files besides: etc__autorun=path puts path at etc/autorun. The archive before
+    is unpacked before it."""
     out = Path(tempfile.gettempdir()) / f"bmbt-{os.getpid()}-{name}.cpio"
     entries = [f"{key.replace('__', '/')}={path}" for key, path in files.items()]
     subprocess.run([ROOT / "tools/initramfs.sh", out, *entries], check=True)
+    if before:
+        own = out.read_bytes()
+        shutil.copy(before, out)
+        with out.open("ab") as file:
+            file.write(own)
     return out
 
 
@@ -151,6 +157,26 @@ def busybox_here(script):
         return run.stdout.decode()
     finally:
         shutil.rmtree(work)
+
+
+def chroot_here(root, script):
+    """What the script prints on this machine with the programs of the file system in root, which has no devices: what
+    it discards goes to a plain file."""
+    here = root / "tmp/here"
+    here.mkdir(parents=True)
+    shutil.copy(script, root / "tmp/script")
+    try:
+        chroot = [shutil.which("chroot", path="/usr/sbin:/sbin:/usr/bin")]
+        if os.getuid() != 0:
+            chroot = ["unshare", "-r", *chroot]
+        run = subprocess.run([*chroot, root, "/bin/sh", "-c", "cd /tmp/here && exec /bin/sh /tmp/script"],
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                             env={"PATH": "/usr/bin:/bin", "HOME": "/root", "LC_ALL": "C"})
+        return run.stdout.decode()
+    finally:
+        shutil.rmtree(here)
+        (root / "tmp/script").unlink()
+        (root / "dev/null").unlink(missing_ok=True)
 
 
 def main(test):
