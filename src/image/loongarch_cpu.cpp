@@ -1,0 +1,65 @@
+#include "image/loongarch_cpu.hpp"
+
+#include "host/loongarch/panic.hpp"
+#include "host/loongarch/trap.hpp"
+
+namespace bmbt {
+
+void LoongArchCpu::summarize() {
+    constexpr u64 frames_each = 2_MiB / page_size;
+    const Frame* table = memory_.table();
+    for (u64 n = 0; n < summary_.size(); n++) {
+        const Frame* f = table + n * frames_each;
+        bool plain = (n + 1) * frames_each <= memory_.frames() && f->host() % 1_MiB == 0;
+        for (u64 k = 0; k < frames_each && plain; k++)
+            plain = f[k].ram() && !f[k].holds_code() && f[k].host() == f->host() + k * page_size;
+        summary_[n] = plain ? host::summary::plain : 0;
+    }
+}
+
+void LoongArchCpu::set_refill_root(Vcpu& v, bool on, u64 root_gpa, bool global_pages) {
+    Frame f = memory_.frame(root_gpa & memory_.a20_mask);
+    host::set_refill_root(v, on && f.ram() ? f.host() : 0, global_pages);
+}
+
+bool LoongArchCpu::split_large(u64 gpa) {
+    u64 n = gpa / 2_MiB;
+    if (n >= summary_.size()) return false;
+    bool writable = summary_[n] & host::summary::writable;
+    // A large entry without D may stay: it forbids what must be forbidden, and 4 KiB entries appear only where none is.
+    bool plain = summary_[n] & host::summary::plain;
+    summary_[n] = 0;
+    return writable || plain;
+}
+
+void LoongArchCpu::set(bool level) {
+    if (!level || feeding_ || !pc_) return;
+    feeding_ = true;
+    while (pc_->serial_room()) {
+        int c = interrupts_.uart_get();
+        if (c < 0) break;
+        pc_->serial_input(static_cast<u8>(c));
+    }
+    feeding_ = false;
+}
+
+void LoongArchCpu::take_interrupts() {
+    interrupts_.take();
+    set(true);
+}
+
+bool LoongArchCpu::in_gate(u64 pc) { return host::in_gate(pc); }
+
+void LoongArchCpu::finish(Vcpu&, int code, const char* reason) {
+    end_(code, reason);
+    host::panic("the machine did not end");
+}
+
+void LoongArchCpu::restart(Vcpu&) {
+    restart_();
+    host::panic("the machine did not start again");
+}
+
+void LoongArchCpu::panic(const char* what) { host::panic("{}", what); }
+
+}  // namespace bmbt
