@@ -1,6 +1,7 @@
 // The differentiated system description: the PC's devices that cannot be found by probing.
 #include "device/acpi_tables.hpp"
 #include "device/aml.hpp"
+#include "device/pirq.hpp"
 #include "device/pm.hpp"
 
 namespace bmbt {
@@ -8,9 +9,6 @@ namespace bmbt {
 namespace {
 
 constexpr unsigned pci_devices = 32, pins = 4;
-
-// The wiring of the board, the same as pirq_of() of the PCI model.
-constexpr unsigned pirq_of(unsigned device, unsigned pin) { return (device + 3 + pin) & 3; }
 
 // One _PRT: address, pin, no link device, and the interrupt.
 template <class F>

@@ -1,6 +1,6 @@
 #include "device/acpi_tables.hpp"
 
-#include <cstring>
+#include <algorithm>
 #include <string_view>
 
 #include "device/hpet.hpp"
@@ -81,8 +81,8 @@ class AcpiWriter {
     }
     void rsdp(usize rsdt, usize xsdt) {
         u8* r = t_.rsdp_.data();
-        std::memcpy(r, "RSD PTR ", 8);
-        std::memcpy(r + 9, "BMBT  ", 6);
+        name(r, "RSD PTR ");
+        name(r + 9, "BMBT  ");
         store(r + 15, 2, 1);
         loader_pointer(rsdp_file, 16, 4);
         store(r + 16, gpa_ + rsdt, 4);
@@ -134,7 +134,7 @@ class AcpiWriter {
         store(p, static_cast<u32>(c), 4);
         return p;
     }
-    static void name(u8* to, std::string_view file) { std::memcpy(to, file.data(), file.size()); }
+    static void name(u8* to, std::string_view text) { std::copy(text.begin(), text.end(), to); }
     void loader_pointer(std::string_view in, usize at, unsigned size) {
         u8* c = command(Command::AddPointer);
         if (!c) return;

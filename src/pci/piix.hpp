@@ -1,12 +1,10 @@
 // The ISA bridge of the PIIX3 with its interrupt router, and the power management function of the PIIX4
 // ("82371FB/82371SB PCI ISA IDE Xcelerator", "82371AB PCI-TO-ISA / IDE Xcelerator", Intel).
 #pragma once
+#include "device/pirq.hpp"
 #include "pci/config.hpp"
 
 namespace bmbt {
-
-// Which of the four PIRQ lines a slot's pin (0-3 for INTA#-INTD#) is wired to on this board.
-constexpr unsigned pirq_of(unsigned device, unsigned pin) { return (device + 3 + pin) & 3; }
 
 class Piix3 final : public PciFunction {
  public:
