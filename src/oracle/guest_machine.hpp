@@ -1,9 +1,9 @@
 // A guest CPU and a piece of guest-physical memory, arranged as the vectors' layout: page tables, descriptor tables,
-// and the pages of code and data. Works with any engine that runs a Vcpu.
+// and the pages of code and data. Every exception has a handler that halts, at an address of its own, on a stack of its
+// own: the state that ended a vector is what delivery pushed there. So any engine that runs a guest will do.
 #pragma once
 #include "cpu/vcpu.hpp"
 #include "oracle/compare.hpp"
-#include "x86/fault.hpp"
 
 namespace bmbt::oracle {
 
@@ -12,6 +12,8 @@ namespace bmbt::oracle {
 struct Variant {
     bool legacy = false;
     bool kernel = false;  // CPL 0
+    // A legacy kernel's exceptions would be pushed on the vector's own stack.
+    bool possible() const { return !(legacy && kernel); }
     bool fits(const Vector& v) const {
         return !(legacy && v.mode == x86::CodeSize::Bits64) && !(kernel && v.options & option::user_only);
     }
@@ -29,8 +31,8 @@ class GuestMachine {
 
     // Puts code, memory and registers in place for a vector; state_before(vector) is left in `before`.
     void load(const Vector&, State& before);
-    // What the CPU holds after the exception; v.rip is the address that delivering it would push.
-    void store(const Vector&, const x86::Fault&, State& after, Outcome&) const;
+    // What the vector left, once the CPU has halted in an exception's handler. False: it halted elsewhere.
+    bool store(const Vector&, State& after, Outcome&) const;
 
     const u8* data() const { return page(Data); }
     const u8* seeded() const { return seeded_; }
@@ -38,13 +40,34 @@ class GuestMachine {
     void restore();
 
  private:
-    enum Page : unsigned { Root, Pointers, Directory, Table, Gdt, Ldt, Idt, Code, Code2, Data, Data2, ReadOnly, Pages };
-    static constexpr u32 tables =
-        layout::region + 0x2'0000;  // linear address of the descriptor tables, supervisor only
+    enum Page : unsigned {
+        Root,
+        Pointers,
+        Directory,
+        Table,
+        Gdt,
+        Ldt,
+        Idt,
+        Tss,
+        Handlers,
+        Stack,
+        Code,
+        Code2,
+        Data,
+        Data2,
+        ReadOnly,
+        Pages
+    };
+    // Linear addresses of the supervisor's pages, Gdt to Stack.
+    static constexpr u32 linear_of(Page p) { return layout::region + 0x2'0000 + (p - Gdt) * 0x1000; }
+    static constexpr unsigned vectors = 32, handler_size = 16;
 
     u64 gpa_of(unsigned p) const { return gpa_ + p * page_size; }
     u8* page(unsigned p) const { return map_.ram(gpa_of(p)); }
     void entry(Page table, unsigned index, u64 value);
+    void build_pages();
+    void build_segments();
+    void build_exceptions();
     void descriptor(Page table, u16 selector, u32 base, u32 limit, u16 access);
     x86::Segment segment(u16 selector) const;
     u16 actual_selector(x86::Seg, u16 selector) const;    // of this variant, for one of a recorded state

@@ -7,10 +7,14 @@ namespace bmbt::oracle {
 // Who executes guest code.
 class Engine {
  public:
-    // Runs the CPU until an exception would be delivered to the guest, and returns it instead, undelivered. v.rip is
-    // then what delivery would push: the faulting instruction's address, or the next one's after a trap (INT3, INTO).
-    // An engine that gives up (an instruction that is not built, no end in sight) says so in `gave_up`, one line.
-    virtual x86::Fault run(Vcpu& v, const char*& gave_up) = 0;
+    // Runs the CPU, delivering every exception as the guest's tables say, until it executes HLT (with interrupts off):
+    // then v.halted, and v.rip is behind the HLT. All of the guest's state must be in `v`. Returns null, or in one line
+    // why it did not come so far: an instruction that is not built, no end in sight, a triple fault.
+    //
+    // Between two calls registers are replaced, and code is written through PhysicalMap::write.
+    virtual const char* run(Vcpu& v) = 0;
+    // Paging and descriptor tables were replaced: whatever is cached of them or of code is void.
+    virtual void rebuilt(Vcpu& v) = 0;
 
  protected:
     ~Engine() = default;

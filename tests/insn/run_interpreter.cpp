@@ -1,0 +1,68 @@
+// Runs files of vectors through the C++ semantics and prints every difference: run_interpreter [--legacy|--kernel]
+// [--shown N] FILE...
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <memory>
+#include <vector>
+
+#include "interpreter.hpp"
+
+using namespace bmbt;
+using namespace bmbt::oracle;
+
+namespace {
+
+class Output final : public Report {
+ public:
+    void line(const char* text) override { puts(text); }
+};
+
+std::vector<u8> contents(const char* name) {
+    FILE* f = fopen(name, "rb");
+    if (!f) {
+        perror(name);
+        exit(2);
+    }
+    std::vector<u8> out;
+    u8 buffer[65536];
+    for (usize n; (n = fread(buffer, 1, sizeof buffer, f));) out.insert(out.end(), buffer, buffer + n);
+    fclose(f);
+    return out;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    constexpr u64 memory_size = GuestMachine::memory_needed, frames = memory_size / page_size;
+    Variant variant;
+    unsigned shown = 20;
+    bool failed = false;
+    for (int i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], "--legacy"))
+            variant.legacy = true;
+        else if (!strcmp(argv[i], "--kernel"))
+            variant.kernel = true;
+        else if (!strcmp(argv[i], "--shown") && i + 1 < argc)
+            shown = static_cast<unsigned>(atoi(argv[++i]));
+        else {
+            std::vector<u8> file = contents(argv[i]);
+            void* ram = aligned_alloc(page_size, memory_size);
+            std::vector<Frame> table(frames);
+            PhysicalMap map(table.data(), frames, reinterpret_cast<u64>(ram));
+            map.map(0, memory_size, FrameKind::Ram, 0);
+            BarePlatform platform;
+            auto cpu = std::make_unique<Vcpu>();
+            cpu->platform = &platform;
+            cpu->physical = &map;
+            auto machine = std::make_unique<GuestMachine>(*cpu, map, 0);
+            Interpreter interpreter;
+            Output output;
+            Totals t = run_vectors(file, *machine, *cpu, interpreter, output, variant, shown);
+            failed |= t.failed || t.malformed || t.no_memory;
+            free(ram);
+        }
+    }
+    return failed;
+}
