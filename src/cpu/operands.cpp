@@ -46,7 +46,7 @@ Guest<u64> get(Vcpu& v, const Insn& i, unsigned n) {
             u64 at = TRY(operand_address(v, i, op.size, false));
             return TRY(translate(v, at, op.size, false)).load(v);
         }
-        case OperandKind::Immediate: return static_cast<u64>(op.second_immediate ? i.imm2 : i.imm) & mask(8 * op.size);
+        case OperandKind::Immediate: return static_cast<u64>(op.second_immediate ? i.imm2 : i.imm);
         default: return get_register(v, op);
     }
 }

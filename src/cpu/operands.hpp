@@ -30,7 +30,7 @@ u64 effective_offset(const Vcpu&, const x86::Insn&);
 // Linear address of `size` bytes at the memory operand (+ displacement), with segment and alignment checks.
 x86::Guest<u64> operand_address(Vcpu&, const x86::Insn&, u64 size, bool write, u64 displacement = 0);
 
-// Reads operand n: a register, memory, or immediate, zero-extended from the operand's size.
+// Reads operand n: a register or memory, zero-extended from the operand's size, or an immediate, sign-extended.
 x86::Guest<u64> get(Vcpu&, const x86::Insn&, unsigned n);
 inline x86::Guest<i64> get_signed(Vcpu& v, const x86::Insn& i, unsigned n) {
     return sign_extend(TRY(get(v, i, n)), 8 * i.op[n].size);

@@ -1,0 +1,76 @@
+#include "cpu/interpret.hpp"
+
+#include "cpu/operands.hpp"
+#include "cpu/semantics.hpp"
+
+namespace bmbt {
+
+using namespace x86;
+
+CodeSize code_size(const Vcpu& v) {
+    if (v.code64()) return CodeSize::Bits64;
+    bool wide = v.seg[Cs].big() && !v.v8086();
+    return wide ? CodeSize::Bits32 : CodeSize::Bits16;
+}
+
+namespace {
+
+constexpr unsigned longest = 15;
+
+// How many bytes from RIP on CS allows, at most 15.
+unsigned allowed_by_limit(const Vcpu& v) {
+    if (v.code64()) return longest;
+    u64 rip = v.rip & 0xffff'ffff, limit = v.seg[Cs].limit;
+    if (rip > limit) return 0;
+    return limit - rip + 1 < longest ? limit - rip + 1 : longest;
+}
+
+}  // namespace
+
+Guest<Insn> fetch(Vcpu& v) {
+    const unsigned allowed = allowed_by_limit(v);
+    if (!allowed || (v.code64() && !canonical(v.rip))) return gp();
+    const u64 linear = v.code64() ? v.rip : (v.seg[Cs].base + v.rip) & 0xffff'ffff;
+    const unsigned in_page = page_size - (linear & (page_size - 1));
+    const Access access{.write = false, .fetch = true, .user = v.cpl == 3};
+
+    u8 bytes[longest];
+    unsigned have = in_page < allowed ? in_page : allowed;
+    TRY(translate(v, linear, have, access)).load(v, bytes);
+    Insn insn;
+    DecodeError e = decode(bytes, have, code_size(v), insn);
+    if (e == DecodeError::Truncated && have < allowed) {
+        u64 next = linear + have;
+        if (!v.code64()) next &= 0xffff'ffff;
+        TRY(translate(v, next, allowed - have, access)).load(v, bytes + have);
+        e = decode(bytes, allowed, code_size(v), insn);
+    }
+    switch (e) {
+        case DecodeError::None: return insn;
+        case DecodeError::Invalid: return ud();
+        case DecodeError::TooLong:
+        case DecodeError::Truncated: break;  // the limit of CS ended it
+    }
+    return gp();
+}
+
+Guest<> interpret(Vcpu& v) {
+    const bool single_step = v.system_flags & flag::tf;
+    const bool shadowed = v.shadow;
+    Insn insn = TRY(fetch(v));
+    v.shadow = v.shadow_blocks_nmi = false;
+    v.next_rip = following_rip(v, insn);
+    auto done = semantics_of(insn)(v, insn);
+    if (!done) {
+        v.next_rip = following_rip(v, insn);
+        v.shadow = shadowed;
+        return done;
+    }
+    v.rip = v.next_rip;
+    if (single_step && !v.shadow_blocks_nmi)
+        return std::unexpected(
+            Fault{.vector = Vector::Db, .has_error = false, .error = 0, .address = 0, .dr6 = 1 << 14, .trap = true});
+    return {};
+}
+
+}  // namespace bmbt

@@ -1,0 +1,74 @@
+#include "cpu/media.hpp"
+
+#include <Zydis/Zydis.h>
+
+namespace bmbt {
+
+using namespace x86;
+
+Guest<> need_x87(const Vcpu& v) {
+    if (v.paging.cr0 & (cr0::em | cr0::ts)) return fault(Vector::Nm);
+    return {};
+}
+
+Guest<> need_mmx(const Vcpu& v) {
+    if (v.paging.cr0 & cr0::em) return ud();
+    if (v.paging.cr0 & cr0::ts) return fault(Vector::Nm);
+    if (v.fpu.pending()) return fault(Vector::Mf);
+    return {};
+}
+
+Guest<> need_sse(const Vcpu& v) {
+    if (v.paging.cr0 & cr0::em || !(v.paging.cr4 & cr4::osfxsr)) return ud();
+    if (v.paging.cr0 & cr0::ts) return fault(Vector::Nm);
+    return {};
+}
+
+Guest<> begin_media(Vcpu& v, const Insn& i) {
+    bool mmx = false, xmm = false;
+    for (unsigned n = 0; n < i.operands; n++) {
+        mmx |= i.op[n].is(OperandKind::Mmx);
+        xmm |= i.op[n].is(OperandKind::Xmm);
+    }
+    if (xmm || !mmx) CHECK(need_sse(v));
+    if (mmx) CHECK(need_mmx(v));
+    return {};
+}
+
+Vector128 vector_register(Vcpu& v, const Operand& op) {
+    if (op.is(OperandKind::Mmx)) return {{fpu::read_mm(v.fpu, op.reg), 0}};
+    const Xmm& x = vcpu_xmm(v, op.reg & 15);
+    return {{x.lo, x.hi}};
+}
+
+void set_vector_register(Vcpu& v, const Operand& op, const Vector128& value) {
+    if (op.is(OperandKind::Mmx)) {
+        static_cast<void>(fpu::enter_mmx(v.fpu));  // nothing is pending: begin_media()
+        fpu::write_mm(v.fpu, op.reg, value.q[0]);
+        return;
+    }
+    vcpu_xmm(v, op.reg & 15) = {value.q[0], value.q[1]};
+}
+
+Guest<Vector128> get_vector(Vcpu& v, const Insn& i, unsigned n, bool unaligned) {
+    const Operand& op = i.op[n];
+    if (!op.is(OperandKind::Memory)) {
+        Vector128 value = vector_register(v, op);
+        if (op.is(OperandKind::Mmx)) static_cast<void>(fpu::enter_mmx(v.fpu));
+        return value;
+    }
+    u64 at = TRY(operand_address(v, i, op.size, false));
+    if (op.size == 16 && at & 15 && !unaligned) return gp();
+    Vector128 value;
+    CHECK(read(v, at, value.q, op.size));
+    return value;
+}
+
+Semantics media_semantics(const Insn& i) {
+    if ((i.opcode_map == 0 && i.opcode >= 0xd8 && i.opcode <= 0xdf) || i.mnemonic == ZYDIS_MNEMONIC_FWAIT)
+        return x87_semantics(i);
+    if (i.opcode_map == 0) return nullptr;
+    return nullptr;
+}
+
+}  // namespace bmbt
