@@ -32,7 +32,7 @@ case $1 in
     test)
         "$tools/packages.sh" test
         "$tools/deps.sh" sysroot zydis seabios busybox kernel kernel-cloud
-        preset image bmbt.elf
+        preset image
         preset dev
         ;;
     *) die "usage: build.sh image|test" ;;

@@ -1,6 +1,8 @@
-"""The image's own lines: its version, what it says when it cannot run, and exit code 1 with it."""
+"""The image's own lines: its version, what it says when it cannot run, and exit code 1 with it; and its size."""
 
+import os
 import re
+import subprocess
 
 from machine import ROOT, Machine, check, main
 
@@ -16,7 +18,16 @@ def ends_with(line, *options):
             check(not other or other.startswith("bmbt:"), f"a line that is not ours: {other}")
 
 
+def small():
+    """Less than 2 MiB, everything counted that is loaded from the file."""
+    image = os.environ.get("BMBT_IMAGE") or ROOT / "build/image/bmbt.elf"
+    out = subprocess.run(["llvm-size-19", image], check=True, capture_output=True, text=True).stdout
+    text, data = map(int, out.splitlines()[1].split()[:2])
+    check(text + data < 2 << 20, f"the image has {text + data} bytes")
+
+
 def test():
+    small()
     ends_with(r"^bmbt: no guest was given; ", "--bios", "--qemu", "-append ''")
     ends_with(r"^bmbt: .*LSX", "--bios", "--qemu", "-cpu la464,lsx=off")
     ends_with(r"^bmbt: unknown trace event; ", "--bios", "--trace", "everything")
