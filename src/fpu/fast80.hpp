@@ -40,8 +40,8 @@ constexpr u64 exponent_mask = 0x7fff;
         hi = hi >> 1 | integer_bit;
         ++sea;
     }
-    if ((sea & exponent_mask) == exponent_mask || (sea & exponent_mask) == 0) [[unlikely]]
-        return false;
+    if (((sea + 1) & 0x7ffe) == 0) [[unlikely]]
+        return false;  // 0x7fff, or carried into the sign
     if (!round_nearest(hi, lo, flags)) [[unlikely]]
         return false;
     result = {hi, static_cast<u16>(sea)};

@@ -89,8 +89,13 @@ constexpr Real operator/(Real a, Real b) {  // b is not zero
     return {join(hi, quotient_digit(rest, b.mantissa)), exponent, a.sign != b.sign};
 }
 
-// 1 + x/(n(n+step))... : see the series in transcendental80.cpp. 1/n for the series' coefficients.
-constexpr Real reciprocal(i64 n) { return real(1) / real(n); }
+// How many terms of a power series in x leave an error below 2^-100, at most `most`.
+constexpr int terms(Real x, int most) {
+    if (x.zero()) return 1;
+    const int bits = x.exponent < -1 ? -x.exponent - 1 : 1;
+    const int n = 102 / bits + 1;
+    return n < most ? n : most;
+}
 
 // Rounded to 64 bits; a result that is not exact by construction has more bits than were computed.
 inline Float80 pack(FpEnv& env, Real r, bool exact = false) {

@@ -44,14 +44,6 @@ struct Reciprocals {
 };
 constexpr Reciprocals reciprocals;
 
-// How many terms of a power series in x leave an error below 2^-100, at most `most`.
-int terms(Real x, int most) {
-    if (x.zero()) return 1;
-    const int bits = x.exponent < -1 ? -x.exponent - 1 : 1;
-    const int n = 102 / bits + 1;
-    return n < most ? n : most;
-}
-
 // (1 + z/3 + z^2/5 + ...) for |z| < 0.03: artanh(s)/s with z = s*s, arctan(s)/s with z = -s*s.
 Real odd_reciprocal_series(Real z) {
     const int n = terms(z, 21);

@@ -45,12 +45,6 @@ struct Steps {
 };
 constexpr Steps steps;
 
-int terms(Real z, int most) {
-    const int bits = z.exponent < -1 ? -z.exponent - 1 : 1;
-    const int n = 102 / bits + 1;
-    return n < most ? n : most;
-}
-
 Real sin_near_zero(Real r) {
     const Real z = r * r;
     Real sum = real(1);

@@ -6,7 +6,7 @@ namespace bmbt::fpu {
 Mf fld_sti(X87& x, unsigned i) {
     if (x.pending()) return Mf::Pending;
     if (x.empty(i)) {
-        // Source empty and destination occupied at once is impossible to order from outside; underflow is what is seen.
+        // An empty source counts before an occupied destination.
         if (underflowed(x)) push(x, default_nan80);
         return Mf::None;
     }
@@ -71,7 +71,7 @@ Store<T> store_int(const X87& x, bool truncate) {
     });
 }
 
-constexpr u16 narrowing = invalid_operation | overflow | underflow;
+constexpr u16 narrowing = invalid_operation | overflow | underflow;  // what keeps a real from being stored
 
 }  // namespace
 
