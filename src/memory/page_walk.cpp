@@ -41,7 +41,8 @@ class Walker {
                     .user = true,
                     .no_execute = false,
                     .global = false,
-                    .dirty = true};
+                    .dirty = true,
+                    .accessed = true};
             return out_;
         }
         out_ = {.gpa = 0,
@@ -50,7 +51,8 @@ class Walker {
                 .user = true,
                 .no_execute = false,
                 .global = false,
-                .dirty = false};
+                .dirty = false,
+                .accessed = true};
         if (long_) return levels(p_.cr3 & address_mask, four_levels, 4);
         if (!pae_) return levels(p_.cr3 & 0xffff'f000, legacy_levels, 2);
         u64 pdpte = p_.pdpte[bits(linear_, 31, 30)];
@@ -124,6 +126,7 @@ class Walker {
             out_.writable &= (e & entry::writable) != 0;
             out_.user &= (e & entry::user) != 0;
             out_.no_execute |= (e & entry::no_execute) != 0;
+            out_.accessed &= !quiet_ || (e & entry::accessed) != 0;
             if (n + 1 < count && !large) {
                 set(at, e, entry::accessed);
                 table = long_ || pae_ ? e & address_mask : e & 0xffff'f000;

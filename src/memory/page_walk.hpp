@@ -21,6 +21,7 @@ struct Translation {
     u64 gpa = 0;         // of the address itself
     u64 page_size = 0;   // 4 KiB, 2 MiB, 4 MiB or 1 GiB
     bool writable = false, user = false, no_execute = false, global = false, dirty = false;
+    bool accessed = false;  // A is set at every level
 };
 
 // Walks, checks rights, sets A and (for a write) D with locked updates. #PF with the architectural error code on failure.

@@ -33,8 +33,11 @@ bool Runtime::fill(u64 va, bool write) {
     u64 half = tlb_half_of(*t, write);
     if (!half || (write && !tlb_half::dirty.of(half))) return false;
     bool odd = linear & page_size;
-    // The other half stays invalid until it is used; a global entry needs both halves global.
-    u64 other = tlb_half::global(tlb_half::global.of(half));
+    // The other half too, if its page has been used; a global entry needs both halves global.
+    u64 other = 0;
+    if (auto o = peek_walk(memory_, v_.paging, linear ^ page_size); o && o->accessed) other = tlb_half_of(*o, false);
+    bool global = tlb_half::global.of(half) && (tlb_half::global.of(other) || !tlb_half::valid.of(other));
+    half = tlb_half::global.put(half, global), other = tlb_half::global.put(other, global);
     host_.fill_pair(va, spaces_.asid(), odd ? other : half, odd ? half : other);
     stats_.slow_fills++;
     return true;
