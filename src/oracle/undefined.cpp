@@ -121,7 +121,6 @@ bool integer(const Insn& i, const State* before, Undefined& u) {
         case ZYDIS_MNEMONIC_CMP:
         case ZYDIS_MNEMONIC_NEG:
         case ZYDIS_MNEMONIC_XADD:
-        case ZYDIS_MNEMONIC_CMPXCHG:
         case ZYDIS_MNEMONIC_POPCNT:
         case ZYDIS_MNEMONIC_PTEST:
         case ZYDIS_MNEMONIC_COMISS:
@@ -135,6 +134,16 @@ bool integer(const Insn& i, const State* before, Undefined& u) {
         case ZYDIS_MNEMONIC_POPF:
         case ZYDIS_MNEMONIC_POPFD:
         case ZYDIS_MNEMONIC_POPFQ: return leaves(0);
+        // Intel's manual writes the destination back when the comparison fails, AMD's does not: a 32-bit register's
+        // upper half tells them apart.
+        case ZYDIS_MNEMONIC_CMPXCHG:
+            if (i.op[0].is(OperandKind::Gpr) && i.op[0].size == 4) u.gpr[i.op[0].reg] = ~mask(32);
+            return leaves(0);
+        // Bits 19:16 of the descriptor's second half come along or not.
+        case ZYDIS_MNEMONIC_LAR:
+            if (i.op[0].size > 2) u.gpr[i.op[0].reg] = 0xf'0000;
+            u.flags_written = zf;
+            return true;
         case ZYDIS_MNEMONIC_INC:
         case ZYDIS_MNEMONIC_DEC: u.flags_written = arithmetic & ~cf; return true;
         case ZYDIS_MNEMONIC_SAHF: u.flags_written = arithmetic & ~of; return true;

@@ -59,9 +59,35 @@ void ignore(Draft& d, u32 place, u32 from, u32 to, u8 bits = 0xff) {
     d.memory_ignore.push_back({static_cast<u16>(place + from), std::vector<u8>(to - from, bits)});
 }
 
+// Instructions that reach more memory than one access does.
+bool moves_many_bytes(const Insn& i) {
+    switch (i.mnemonic) {
+        case ZYDIS_MNEMONIC_FNSTENV:
+        case ZYDIS_MNEMONIC_FNSAVE:
+        case ZYDIS_MNEMONIC_FLDENV:
+        case ZYDIS_MNEMONIC_FRSTOR:
+        case ZYDIS_MNEMONIC_FXSAVE:
+        case ZYDIS_MNEMONIC_FXSAVE64:
+        case ZYDIS_MNEMONIC_FXRSTOR:
+        case ZYDIS_MNEMONIC_FXRSTOR64: return true;
+        default: return false;
+    }
+}
+
+// A 16-bit double shift by more than 16 stores nothing defined.
+void ignore_shifted(Draft& d, const Insn& i) {
+    bool doubles = i.mnemonic == ZYDIS_MNEMONIC_SHLD || i.mnemonic == ZYDIS_MNEMONIC_SHRD;
+    if (!doubles || i.op[0].size != 2 || !i.op[0].is(x86::OperandKind::Memory)) return;
+    bool by_immediate = i.op[2].is(x86::OperandKind::Immediate);
+    u32 place;
+    if (by_immediate && (i.imm & 31) <= 16) return;
+    if (operand_place(d, i, place)) ignore(d, place, 0, 2);
+}
+
 // Pointers to the last FPU instruction and reserved fields of the images that FNSTENV, FNSAVE and FXSAVE store.
 void ignore_image_fields(Draft& d, const Insn& i) {
     u32 place;
+    if (moves_many_bytes(i)) d.options |= option::any_byte;
     bool environment = i.mnemonic == ZYDIS_MNEMONIC_FNSTENV || i.mnemonic == ZYDIS_MNEMONIC_FNSAVE;
     bool fxsave = i.mnemonic == ZYDIS_MNEMONIC_FXSAVE || i.mnemonic == ZYDIS_MNEMONIC_FXSAVE64;
     if ((!environment && !fxsave) || !operand_place(d, i, place)) return;
@@ -121,6 +147,7 @@ bool find_undefined(Draft& d, std::string& why) {
         for (unsigned i = 0; i < 16; i++) d.ignore[i] |= u.gpr[i];
         d.tolerance = u.tolerance;
         ignore_image_fields(d, insn);
+        if (u.flags == x86::flag::arithmetic) ignore_shifted(d, insn);
         if (faulted) break;
         branched |= is_relative_branch(insn);
         at += insn.length;
