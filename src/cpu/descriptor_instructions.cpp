@@ -108,9 +108,9 @@ Guest<> verw(Vcpu& v, const Insn& i) { return verify(v, i, true); }
 Guest<> arpl(Vcpu& v, const Insn& i) {
     CHECK(need_protected(v));
     u64 source = TRY(get(v, i, 1));
-    Target t = TRY(target(v, i, 0));
-    bool lower = (t.value & 3) < (source & 3);
-    if (lower) t.set(v, (t.value & ~u64{3}) | (source & 3));
+    u64 selector = TRY(get(v, i, 0));
+    bool lower = (selector & 3) < (source & 3);
+    if (lower) CHECK(put(v, i, 0, (selector & ~u64{3}) | (source & 3)));
     set_zf(v, lower);
     return {};
 }

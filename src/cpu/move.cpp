@@ -95,21 +95,24 @@ Guest<> popa(Vcpu& v, const Insn& i) {
     return {};
 }
 
+// The display is copied item by item, and may lie where it is copied to; all places are checked first.
 Guest<> enter(Vcpu& v, const Insn& i) {
-    const unsigned size = i.operand_size, level = i.imm2 & 31;
-    StackView s = current_stack(v);
-    u64 items[33];
-    unsigned count = 0;
-    items[count++] = v.gpr[Rbp];
-    const u64 frame = s.sp - size;
-    StackView outer = s;
+    const unsigned size = i.operand_size, level = i.imm2 & 31, pushes = level ? level + 1 : 1;
+    StackView s = current_stack(v), outer = s;
     outer.sp = v.gpr[Rbp];
-    for (unsigned n = 1; n < level; n++)
-        items[count++] = TRY(stack_place(v, outer, -u64{size} * n, size, false)).load(v);
-    if (level) items[count++] = frame;
-    CHECK(push_frame(v, s, items, count, size));
-    s.sp -= i.imm & 0xffff;
+    Stretch place[33], shown[32];
+    for (unsigned n = 0; n < pushes; n++) place[n] = TRY(stack_place(v, s, -u64{size} * (n + 1), size, true));
+    for (unsigned n = 1; n < level; n++) shown[n] = TRY(stack_place(v, outer, -u64{size} * n, size, false));
+    const u64 frame = s.sp - size;
+    s.sp -= u64{pushes} * size + (i.imm & 0xffff);
     TRY(stack_place(v, s, 0, size, true));  // the new top must be writable
+
+    place[0].store(v, &v.gpr[Rbp]);
+    for (unsigned n = 1; n < level; n++) {
+        u64 item = shown[n].load(v);
+        place[n].store(v, &item);
+    }
+    if (level) place[level].store(v, &frame);
     commit_sp(v, s);
     set_gpr(v, Rbp, size, frame);
     return {};

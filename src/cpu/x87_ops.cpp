@@ -60,7 +60,10 @@ Guest<> write_value(Vcpu& v, const Insn& i, const Float80& f) {
 template <class T>
 Guest<> store(Vcpu& v, const Insn& i, const fpu::Store<T>& s, bool pop) {
     CHECK(waited(s.mf));
-    if (s.write) CHECK(write_value(v, i, s.value));
+    if (s.write)
+        CHECK(write_value(v, i, s.value));
+    else  // the place must be writable even when an unmasked exception keeps the value back
+        TRY(translate(v, TRY(operand_address(v, i, i.op[0].size, true)), i.op[0].size, true));
     fpu::finish_store(v.fpu, s, pop);
     return {};
 }
