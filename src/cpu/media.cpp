@@ -68,7 +68,13 @@ Semantics media_semantics(const Insn& i) {
     if ((i.opcode_map == 0 && i.opcode >= 0xd8 && i.opcode <= 0xdf) || i.mnemonic == ZYDIS_MNEMONIC_FWAIT)
         return x87_semantics(i);
     if (i.opcode_map == 0) return nullptr;
-    return nullptr;
+    if (Semantics s = sse_move_semantics(i)) return s;
+    if (Semantics s = sse_float_semantics(i)) return s;
+    if (Semantics s = sse_convert_semantics(i)) return s;
+    if (Semantics s = sse_integer_semantics(i)) return s;
+    if (Semantics s = sse_shuffle_semantics(i)) return s;
+    if (Semantics s = sse_text_semantics(i)) return s;
+    return state_semantics(i);
 }
 
 }  // namespace bmbt
