@@ -9,6 +9,9 @@ using namespace x86;
 constexpr u16 data16 = 0x0093, code16 = 0x009b, data32 = 0xc093, code32 = 0xc09b, code64 = 0xa09b, ldt = 0x0082,
               busy_tss = 0x008b;
 
+// IA32_MTRR_DEF_TYPE.
+constexpr u64 mtrrs_on = 1 << 11, write_back = 6;
+
 // A descriptor with base 0 and limit 4 GiB - 1.
 constexpr u64 flat_descriptor(u16 access) {
     return 0x000f'0000'0000'ffffull | u64{access & 0xffu} << 40 | u64{access & 0xf000u} << 40;
@@ -27,6 +30,7 @@ CpuState flat_state(u16 code) {
     s.ldtr = {.access = ldt, .limit = 0};
     s.tr = {.access = busy_tss, .limit = 0x67};
     s.cr0 = cr0::pe | cr0::et;
+    s.mtrr_def_type = mtrrs_on | write_back;
     return s;
 }
 

@@ -13,6 +13,7 @@ struct CpuState {
     x86::Segment seg[6], ldtr, tr;
     x86::TableRegister gdtr, idtr;
     u64 cr0 = x86::cr0::et, cr3 = 0, cr4 = 0, efer = 0;
+    u64 mtrr_def_type = 0;
 };
 
 // Real mode at cs:ip, the other segments 0. Source: Intel SDM vol. 3, "Processor State After Reset".
@@ -21,8 +22,8 @@ CpuState real_mode_state(u16 cs, u16 ip);
 CpuState reset_state();
 
 // Flat protected mode without paging, or long mode over an identity mapping of the first 4 GiB, both with CS = 0x10 and
-// data segments 0x18. The tables they need are written to guest memory: GDT at `gdt`, page tables (six pages) at
-// `tables`.
+// data segments 0x18, and all memory write-back as firmware leaves it. The tables they need are written to guest
+// memory: GDT at `gdt`, page tables (six pages) at `tables`.
 constexpr u64 identity_table_size = 6 * page_size;
 CpuState flat_protected_state(PhysicalMap&, u64 gdt);
 CpuState flat_long_state(PhysicalMap&, u64 gdt, u64 tables);

@@ -21,7 +21,6 @@ void reset_processor(Vcpu& v) {
     v.pat = fresh.pat;
     v.tsc_aux = v.tsc_offset = v.tsc_adjust = 0;
     v.misc_enable = fresh.misc_enable;
-    v.mtrr_def_type = 0;
     for (u64& m : v.mtrr_fixed) m = 0;
     for (u64& m : v.mtrr_variable) m = 0;
     v.fpu = fresh.fpu;
@@ -45,6 +44,7 @@ void start_cpu(Vcpu& v, const CpuState& s) {
     v.tr = s.tr;
     v.gdtr = s.gdtr;
     v.idtr = s.idtr;
+    v.mtrr_def_type = s.mtrr_def_type;
     v.paging.cr0 = s.cr0;
     v.paging.cr3 = s.cr3;
     v.paging.cr4 = s.cr4;
