@@ -2,6 +2,7 @@
 # deps.sh PART...: brings what the build and the guests need into build/deps, each part only when it is missing.
 # Everything is Debian's and unpacked there; nothing is installed on the system.
 #   sysroot      C++ headers and libgcc for LoongArch
+#   libc         static C library for LoongArch Linux
 #   zydis        source of the x86 decoder
 #   seabios      build/deps/seabios/bios-256k.bin
 #   busybox      build/deps/busybox/busybox, static amd64
@@ -50,6 +51,13 @@ sysroot() {
     mv "$work/root/usr/loongarch64-linux-gnu/include" "$work/out/include"
     mkdir "$work/out/lib"
     mv "$work/root"/usr/lib/gcc-cross/loongarch64-linux-gnu/14/libgcc.a "$work/out/lib/"
+}
+
+libc() {
+    apt_root trixie
+    unpack libc6-dev-loong64-cross libgcc-14-dev-loong64-cross
+    mkdir "$work/out"
+    mv "$work"/root/usr/loongarch64-linux-gnu/lib/*.[ao] "$work"/root/usr/lib/gcc-cross/loongarch64-linux-gnu/14/*.[ao] "$work/out/"
 }
 
 # The source is Debian 12's; its Zycore does not know LoongArch, so the headers are those of Debian 13.
@@ -112,7 +120,7 @@ part() {
 
 for wanted; do
     case $wanted in
-        sysroot | zydis | seabios | busybox) part "$wanted" "$wanted" ;;
+        sysroot | libc | zydis | seabios | busybox) part "$wanted" "$wanted" ;;
         kernel) part kernel linux linux-image-amd64 bookworm amd64 ;;
         kernel-cloud) part kernel-cloud linux linux-image-cloud-amd64 bookworm amd64 ;;
         kernel-i386) part kernel-i386 linux linux-image-686-pae bookworm i386 ;;

@@ -89,4 +89,7 @@ if [ -n "$missing" ]; then
     quiet_apt install --no-install-recommends $chosen || die "installing$chosen failed"
 fi
 need_qemu qemu-system-loongarch64 qemu-system-misc
-[ "$1" != bench ] || need_qemu qemu-system-x86_64 qemu-system-x86
+if [ "$1" = bench ]; then
+    need_qemu qemu-system-x86_64 qemu-system-x86
+    need_qemu qemu-loongarch64 qemu-user
+fi
