@@ -6,9 +6,11 @@
 
 namespace bmbt {
 
-enum class TraceEvent : u8 { Block, Fault, Irq, Io, Mmio, Msr, Bios, Mode, Smc, Timer };
+// Exec shows the registers before every block and leaves blocks unlinked; Interpret is no event: it runs every instruction
+// in C++, with which a run of translated code can be compared.
+enum class TraceEvent : u8 { Block, Fault, Irq, Io, Mmio, Msr, Bios, Mode, Smc, Timer, Exec, Interpret };
 constexpr std::string_view trace_names[] = {"block", "fault", "irq",  "io",  "mmio",
-                                            "msr",   "bios",  "mode", "smc", "timer"};
+                                            "msr",   "bios",  "mode", "smc", "timer", "exec", "interpret"};
 
 class TraceSet {
  public:

@@ -109,7 +109,7 @@ void Runtime::fault(const Fault& f) {
 void Runtime::take_exit(u32 id, unsigned n) {
     u64 target = store_.exit(store_.block(id), n).exit.target;
     v_.rip = target;
-    if (step_.active || interrupt_ready() || mode_.raw != store_.block(id).key.mode.raw) return dispatch();
+    if (options_.trace.has(TraceEvent::Exec) || step_.active || interrupt_ready() || mode_.raw != store_.block(id).key.mode.raw) return dispatch();
     bool from_global = last_fetch_global(store_.block(id).key);
     u32 to = find_or_translate();
     if (to == no_block || flushed_code_) return dispatch();
@@ -141,7 +141,7 @@ bool Runtime::last_fetch_global(const BlockKey& k) const {
 void Runtime::take_indirect() {
     stats_.indirect_misses++;
     v_.rip = v_.host.temp[1];
-    if (step_.active || interrupt_ready()) return dispatch();
+    if (options_.trace.has(TraceEvent::Exec) || step_.active || interrupt_ready()) return dispatch();
     u32 id = find_or_translate();
     if (id == no_block || flushed_code_) return dispatch();
     const BlockInfo& b = store_.block(id);
@@ -197,7 +197,8 @@ void Runtime::dispatch() {
             after_instruction();
             continue;
         }
-        if (Mode::single_step_.of(mode_.raw)) {
+        if (options_.trace.has(TraceEvent::Exec)) trace_state();
+        if (Mode::single_step_.of(mode_.raw) || options_.trace.has(TraceEvent::Interpret)) {
             interpret_one();
             continue;
         }

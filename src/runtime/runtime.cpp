@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "cpu/flags.hpp"
+
 namespace bmbt {
 
 using namespace x86;
@@ -42,7 +44,7 @@ void Runtime::start() {
 namespace {
 
 struct Text {
-    char line[240];
+    char line[480];
     usize size = 0;
     Text& add(const char* s) {
         while (*s && size < sizeof line) line[size++] = *s++;
@@ -79,7 +81,16 @@ void Runtime::trace(TraceEvent, const char* text, u64 a, u64 b) {
 
 void Runtime::trace_fault(const Fault& f) {
     Text t;
-    t.add("fault vector ").hex(static_cast<u8>(f.vector)).add(" error ").hex(f.error).add(" address ").hex(f.address).add(" rip ").hex(v_.rip);
+    t.add("fault vector ").hex(static_cast<u8>(f.vector)).add(" error ").hex(f.error).add(" address ").hex(f.address).add(" cs:rip ").hex(v_.seg[Cs].selector).add(":").hex(v_.rip);
+    t.line[std::min(t.size, sizeof t.line - 1)] = 0;
+    say(t.line);
+}
+
+void Runtime::trace_state() {
+    Text t;
+    t.add("exec ").hex(v_.seg[Cs].selector).add(":").hex(v_.rip);
+    for (u64 r : v_.gpr) t.add(" ").hex(r);
+    t.add(" f ").hex(rflags(v_));
     t.line[std::min(t.size, sizeof t.line - 1)] = 0;
     say(t.line);
 }

@@ -130,6 +130,7 @@ class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
     CodeSide& side(bool user) { return sides_[user]; }
     void trace(TraceEvent, const char* text, u64 a = 0, u64 b = 0);
     void trace_fault(const x86::Fault&);
+    void trace_state();
     void say(const char* text);
 
     Vcpu& v_;

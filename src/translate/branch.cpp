@@ -60,6 +60,7 @@ void call(Block& b, const Insn& i) {
 void ret(Block& b, const Insn& i) {
     if (i.opcode != 0xc3 && i.opcode != 0xc2) return b.callout();
     unsigned size = i.operand_size;
+    b.temp(), b.temp();  // the second is host::target
     Gpr target = host::target;
     b.load(target, b.stack_address(0), size, Upper::Zero);
     i64 extra = i.operands ? static_cast<i64>(static_cast<u16>(i.imm)) : 0;
