@@ -88,7 +88,6 @@ Guest<> fnstenv(Vcpu& v, const Insn& i) {
     return {};
 }
 Guest<> fldenv(Vcpu& v, const Insn& i) {
-    if (v.fpu.pending()) return fault(Vector::Mf);
     u8 image[28];
     auto format = image_format(v, i);
     CHECK(get_bytes(v, i, image, fpu::environment_size(format)));
@@ -104,7 +103,6 @@ Guest<> fnsave(Vcpu& v, const Insn& i) {
     return {};
 }
 Guest<> frstor(Vcpu& v, const Insn& i) {
-    if (v.fpu.pending()) return fault(Vector::Mf);
     u8 image[108];
     auto format = image_format(v, i);
     CHECK(get_bytes(v, i, image, fpu::state_size(format)));
@@ -143,10 +141,7 @@ Guest<> memory_d9(Vcpu& v, const Insn& i) {
         case 2: return store(v, i, fpu::fst_m32(x), false);
         case 3: return store(v, i, fpu::fst_m32(x), true);
         case 4: return fldenv(v, i);
-        case 5: {
-            if (x.pending()) return fault(Vector::Mf);
-            return waited(fpu::fldcw(x, TRY(load<u16>(v, i))));
-        }
+        case 5: return waited(fpu::fldcw(x, TRY(load<u16>(v, i))));
         case 6: return fnstenv(v, i);
         case 7: return write_value(v, i, fpu::fnstcw(x));
         default: return ud();
@@ -339,9 +334,14 @@ bool is_control(const Insn& i) {
     }
 }
 
+// FNSTCW, FNSTENV, FNSAVE, FNSTSW do not wait for a pending exception.
+bool stores_without_waiting(const Insn& i) { return (i.opcode == 0xd9 || i.opcode == 0xdd) && reg(i) >= 6; }
+
 Guest<> x87_instruction(Vcpu& v, const Insn& i) {
     CHECK(need_x87(v));
     const bool memory = i.modrm < 0xc0;
+    if (memory && v.fpu.pending() && !stores_without_waiting(i)) return fault(Vector::Mf);
+    if (!is_control(i) && v.fpu.pending()) return fault(Vector::Mf);  // before memory is looked at
     CHECK(memory ? memory_form(v, i) : register_form(v, i));
     if (!is_control(i)) remember(v, i, memory);
     return {};
