@@ -50,6 +50,13 @@ void set_vector_register(Vcpu& v, const Operand& op, const Vector128& value) {
     vcpu_xmm(v, op.reg & 15) = {value.q[0], value.q[1]};
 }
 
+Guest<> check_alignment(const Vcpu& v, const Insn& i) {
+    u64 at = effective_offset(v, i);
+    if (!v.code64() || i.mem.seg >= Fs) at += v.seg[i.mem.seg].base;
+    if (at & 15) return gp();
+    return {};
+}
+
 Guest<Vector128> get_vector(Vcpu& v, const Insn& i, unsigned n, bool unaligned) {
     const Operand& op = i.op[n];
     if (!op.is(OperandKind::Memory)) {
@@ -57,8 +64,8 @@ Guest<Vector128> get_vector(Vcpu& v, const Insn& i, unsigned n, bool unaligned) 
         if (op.is(OperandKind::Mmx)) static_cast<void>(fpu::enter_mmx(v.fpu));
         return value;
     }
+    if (op.size == 16 && !unaligned) CHECK(check_alignment(v, i));
     u64 at = TRY(operand_address(v, i, op.size, false));
-    if (op.size == 16 && at & 15 && !unaligned) return gp();
     Vector128 value;
     CHECK(read(v, at, value.q, op.size));
     return value;

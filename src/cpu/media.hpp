@@ -39,6 +39,8 @@ struct Vector128 {
 
 // Checks availability by the kinds of the operands: MMX, SSE, or both.
 x86::Guest<> begin_media(Vcpu&, const x86::Insn&);
+// #GP(0) unless the memory operand is on a 16-byte boundary; this comes before the checks of its segment.
+x86::Guest<> check_alignment(const Vcpu&, const x86::Insn&);
 // The register of operand n, or op.size bytes of memory; 16 bytes of memory must be aligned unless `unaligned`.
 x86::Guest<Vector128> get_vector(Vcpu&, const x86::Insn&, unsigned n, bool unaligned = false);
 // Register operands only.

@@ -18,8 +18,8 @@ Guest<> move128(Vcpu& v, const Insn& i, bool aligned) {
         set_vector_register(v, i.op[0], TRY(get_vector(v, i, 1, !aligned)));
         return {};
     }
+    if (aligned) CHECK(check_alignment(v, i));
     u64 at = TRY(operand_address(v, i, 16, true));
-    if (aligned && at & 15) return gp();
     Vector128 value = vector_register(v, i.op[1]);
     return write(v, at, value.q, 16);
 }
@@ -55,9 +55,9 @@ Guest<> move_to_general(Vcpu& v, const Insn& i) {
     const Operand& to = i.op[0];
     const Operand& from = i.op[1];
     if (!to.is(OperandKind::Mmx) && !to.is(OperandKind::Xmm)) {
-        u64 value = vector_register(v, from).q[0];
+        CHECK(put(v, i, 0, vector_register(v, from).q[0]));
         if (from.is(OperandKind::Mmx)) static_cast<void>(fpu::enter_mmx(v.fpu));
-        return put(v, i, 0, value);
+        return {};
     }
     Vector128 value;
     if (from.is(OperandKind::Gpr))
