@@ -33,11 +33,11 @@ bool is_relative_branch(const Insn& i) {
     return false;
 }
 
-// The offset in the data pages of the memory operand, if it is there.
-bool operand_place(const Draft& d, const Insn& i, u32& place) {
+// The offset in the data pages of the memory operand, if it is there. `at` is where in the code the instruction begins.
+bool operand_place(const Draft& d, const Insn& i, usize at, u32& place) {
     u64 address = static_cast<u64>(i.mem.disp);
     if (i.mem.base < 16) address += d.before.gpr[i.mem.base];
-    if (i.mem.base == x86::rip_register) address += d.before.rip + i.length;
+    if (i.mem.base == x86::rip_register) address += d.before.rip + at + i.length;
     if (i.mem.index < 16) address += d.before.gpr[i.mem.index] << i.mem.shift;
     address &= mask(i.address_size * 8u);
     if (d.mode == CodeSize::Bits64) {
@@ -75,22 +75,22 @@ bool moves_many_bytes(const Insn& i) {
 }
 
 // A 16-bit double shift by more than 16 stores nothing defined.
-void ignore_shifted(Draft& d, const Insn& i) {
+void ignore_shifted(Draft& d, const Insn& i, usize at) {
     bool doubles = i.mnemonic == ZYDIS_MNEMONIC_SHLD || i.mnemonic == ZYDIS_MNEMONIC_SHRD;
     if (!doubles || i.op[0].size != 2 || !i.op[0].is(x86::OperandKind::Memory)) return;
     bool by_immediate = i.op[2].is(x86::OperandKind::Immediate);
     u32 place;
     if (by_immediate && (i.imm & 31) <= 16) return;
-    if (operand_place(d, i, place)) ignore(d, place, 0, 2);
+    if (operand_place(d, i, at, place)) ignore(d, place, 0, 2);
 }
 
 // Pointers to the last FPU instruction and reserved fields of the images that FNSTENV, FNSAVE and FXSAVE store.
-void ignore_image_fields(Draft& d, const Insn& i) {
+void ignore_image_fields(Draft& d, const Insn& i, usize at) {
     u32 place;
     if (moves_many_bytes(i)) d.options |= option::any_byte;
     bool environment = i.mnemonic == ZYDIS_MNEMONIC_FNSTENV || i.mnemonic == ZYDIS_MNEMONIC_FNSAVE;
     bool fxsave = i.mnemonic == ZYDIS_MNEMONIC_FXSAVE || i.mnemonic == ZYDIS_MNEMONIC_FXSAVE64;
-    if ((!environment && !fxsave) || !operand_place(d, i, place)) return;
+    if ((!environment && !fxsave) || !operand_place(d, i, at, place)) return;
     if (environment && i.operand_size == 2) return ignore(d, place, 6, 14);
     if (environment) {
         for (u32 field : {2, 6, 10}) ignore(d, place, field, field + 2);
@@ -146,8 +146,8 @@ bool find_undefined(Draft& d, std::string& why) {
         fsw |= u.fsw;
         for (unsigned i = 0; i < 16; i++) d.ignore[i] |= u.gpr[i];
         d.tolerance = u.tolerance;
-        ignore_image_fields(d, insn);
-        if (u.flags == x86::flag::arithmetic) ignore_shifted(d, insn);
+        ignore_image_fields(d, insn, at);
+        if (u.flags == x86::flag::arithmetic) ignore_shifted(d, insn, at);
         if (faulted) break;
         branched |= is_relative_branch(insn);
         at += insn.length;

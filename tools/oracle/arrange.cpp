@@ -84,7 +84,9 @@ void arrange_string(Encoder& e) {
         static constexpr u8 prefixes[] = {0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65};
         e.segment_prefix = prefixes[r.below(6)];
     }
-    e.address_prefix = d.mode != CodeSize::Bits32 && r.one_in(8);
+    // GS's base takes a 32-bit address beyond 4 GiB.
+    bool reaches = !(starts(e, "cmps") && d.mode == CodeSize::Bits64 && e.segment_prefix);
+    e.address_prefix = d.mode != CodeSize::Bits32 && reaches && r.one_in(8);
     u64 junk = (d.mode == CodeSize::Bits64 && e.address_prefix) ? r.next() << 32 : 0;
     if (d.mode == CodeSize::Bits16 && !e.address_prefix) junk = r.next() & 0xffff'0000;
     u64 source_address = e.address_of({false, source}, e.segment_prefix),

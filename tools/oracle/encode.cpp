@@ -117,6 +117,12 @@ bool Encoder::choose() {
         memory_align = p.rm.size == "x" || memory_size == 512 ? 16 : 1;
         if (form.operands.find("Mx") != std::string::npos && p.rex_w) memory_align = 16;
         place = random_place(memory_size, memory_align);
+        // Orders that are the CPU's own: pieces of a large operand at the end of a segment, alignment and a
+        // non-canonical address, the target of a branch and the stack.
+        bool inside = memory_size >= 10 && place.offset >= 0xf000;
+        inside |= has(note::indirect) && place.offset >= layout::read_only;
+        if (inside && !place.wild) place.offset = layout::data + 0x400;
+        if (place.wild) place.offset &= ~u64{memory_align - 1};
         lock = has(note::lock) && random.one_in(4);
         // Any of the six; ES to DS do nothing in 64-bit code, and a write through CS faults elsewhere.
         if (random.one_in(6)) segment_prefix = segment_byte(static_cast<x86::Seg>(random.below(6)));
@@ -280,8 +286,7 @@ void Encoder::encode_memory(unsigned reg_field) {
 void Encoder::encode() {
     const Pattern& p = pattern;
     // 32-bit code seldom has 16-bit addresses, and they lead somewhere only from the base of FS or GS.
-    bool chooses_address = memory || form.notes.find(note::string) != std::string::npos;
-    if (!address_prefix && chooses_address && random.one_in(8) && !place.wild)
+    if (!address_prefix && memory && random.one_in(8) && !place.wild)
         address_prefix = draft.mode != CodeSize::Bits32 || segment_prefix == 0x64 || segment_prefix == 0x65;
     if (is16() && address_prefix && p.address) address_prefix = false;
     if (is64() && p.address) address_prefix = false;
