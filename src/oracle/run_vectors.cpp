@@ -1,5 +1,7 @@
 #include "oracle/run_vectors.hpp"
 
+#include "cpu/platform.hpp"
+
 namespace bmbt::oracle {
 namespace {
 
@@ -58,49 +60,75 @@ void describe(const Vector& v, u32 number, const char* gave_up, const Difference
 
 }  // namespace
 
-Totals run_vectors(std::span<const u8> file, GuestMachine& machine, Vcpu& cpu, Engine& engine, Report& report,
-                   Variant variant, u32 shown) {
-    static ExpectedMemory expected;  // too large for the image's stack; one run at a time
-    Totals totals;
-    Reader reader(file);
-    if (!reader.ok() || !machine.build(reader.header().memory_seed, variant)) {
-        totals.malformed = !reader.ok();
-        totals.no_memory = reader.ok();
-        report.line(totals.malformed ? "this is not a file of instruction vectors"
-                                     : "there is no guest memory for the vectors' pages");
-        return totals;
+bool VectorRun::begin(Variant variant) {
+    variant_ = variant;
+    totals_ = {};
+    number_ = next_ = 0;
+    reader_ = Reader(file_);
+    if (!reader_.ok()) {
+        totals_.malformed = true;
+        report_.line("this is not a file of instruction vectors");
+        return false;
     }
-    engine.rebuilt(cpu);
-    Vector v;
-    for (u32 number = 0; reader.next(v); number++) {
-        if (!v.recorded() || !variant.fits(v)) {
-            totals.skipped++;
-            continue;
-        }
-        State before, after;
-        Outcome outcome;
-        machine.load(v, before);
-        const char* gave_up = engine.run(cpu);
-        Differences found;
-        if (!gave_up && !machine.store(v, after, outcome)) gave_up = "it halted outside of the exception handlers";
-        if (!gave_up) {
-            expected.prepare(v, machine.seeded());
-            found = compare(v, before, after, outcome, expected, machine.data());
-        }
-        if (!gave_up && !found.count) {
-            totals.passed++;
-            continue;
-        }
-        if (totals.failed++ < shown) describe(v, number, gave_up, found, report);
+    if (!machine_.build(reader_.header().memory_seed, variant)) {
+        totals_.no_memory = true;
+        report_.line("there is no guest memory for the vectors' pages");
+        return false;
     }
-    machine.restore();
-    totals.malformed = !reader.ok();
-    if (totals.malformed) report.line("the file of vectors breaks off or is malformed");
+    if (v_.platform) {
+        v_.platform->switch_address_space(v_, false);
+        v_.platform->flush_all(v_);
+    }
+    return load_next();
+}
+
+bool VectorRun::load_next() {
+    while (reader_.next(vector_)) {
+        number_ = next_++;
+        if (vector_.recorded() && variant_.fits(vector_)) {
+            machine_.load(vector_, before_);
+            return true;
+        }
+        totals_.skipped++;
+    }
+    finish();
+    return false;
+}
+
+void VectorRun::finish() {
+    machine_.restore();
+    totals_.malformed = !reader_.ok();
+    if (totals_.malformed) report_.line("the file of vectors breaks off or is malformed");
     Line last;
-    last.decimal(totals.passed).text(" passed, ").decimal(totals.failed).text(" failed");
-    if (totals.skipped) last.text(", ").decimal(totals.skipped).text(" not for this mode");
-    report.line(last.get());
-    return totals;
+    last.decimal(totals_.passed).text(" passed, ").decimal(totals_.failed).text(" failed");
+    if (totals_.skipped) last.text(", ").decimal(totals_.skipped).text(" not for this mode");
+    report_.line(last.get());
+}
+
+bool VectorRun::halted() {
+    State after;
+    Outcome outcome;
+    if (!machine_.store(vector_, after, outcome)) return gave_up("it halted outside of the exception handlers");
+    expected_.prepare(vector_, machine_.seeded());
+    Differences found = compare(vector_, before_, after, outcome, expected_, machine_.data());
+    if (!found.count)
+        totals_.passed++;
+    else if (totals_.failed++ < shown_)
+        describe(vector_, number_, nullptr, found, report_);
+    return load_next();
+}
+
+bool VectorRun::gave_up(const char* why) {
+    if (totals_.failed++ < shown_) describe(vector_, number_, why, {}, report_);
+    return load_next();
+}
+
+Totals run_vectors(VectorRun& run, Vcpu& v, Engine& engine, Variant variant) {
+    for (bool more = run.begin(variant); more;) {
+        const char* why = engine.run(v);
+        more = why ? run.gave_up(why) : run.halted();
+    }
+    return run.totals();
 }
 
 }  // namespace bmbt::oracle

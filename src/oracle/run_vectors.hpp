@@ -13,8 +13,6 @@ class Engine {
     //
     // Between two calls registers are replaced, and code is written through PhysicalMap::write.
     virtual const char* run(Vcpu& v) = 0;
-    // Paging and descriptor tables were replaced: whatever is cached of them or of code is void.
-    virtual void rebuilt(Vcpu& v) = 0;
 
  protected:
     ~Engine() = default;
@@ -35,9 +33,45 @@ struct Totals {
     bool no_memory = false;
 };
 
-// `machine` is not built yet. At most `shown` failing vectors are reported in full, all are counted; the last line is
-// "N passed, N failed". A failure's first line names the vector's number in the file.
-Totals run_vectors(std::span<const u8> file, GuestMachine& machine, Vcpu&, Engine&, Report&, Variant = {},
-                   u32 shown = 20);
+// A run of a file's vectors, one by one. For engines that cannot be called and return: whoever sees the guest halt asks
+// halted() how to go on.
+class VectorRun {
+ public:
+    // At most `shown` failing vectors are reported in full, all are counted; a failure's first line names the vector's
+    // number in the file.
+    VectorRun(std::span<const u8> file, GuestMachine& machine, Vcpu& v, Report& report, u32 shown = 20)
+        : file_(file), machine_(machine), v_(v), report_(report), shown_(shown) {}
+
+    // Builds the machine and loads the first vector into it. Paging and descriptor tables are new then: if v.platform
+    // is there, it is told. False: there is nothing to run, totals() says why. May be called again for another variant.
+    bool begin(Variant = {});
+    // The guest has halted (see Engine): judges the vector and loads the next, whose registers and code replace all.
+    // False: that was the last, and the last line of the report, "N passed, N failed", is out.
+    bool halted();
+    // The same when the guest did not come so far.
+    bool gave_up(const char* why);
+
+    const Totals& totals() const { return totals_; }
+
+ private:
+    bool load_next();
+    void finish();
+
+    std::span<const u8> file_;
+    GuestMachine& machine_;
+    Vcpu& v_;
+    Report& report_;
+    u32 shown_;
+    Variant variant_;
+    Totals totals_;
+    Reader reader_{{}};
+    Vector vector_;
+    u32 number_ = 0, next_ = 0;
+    State before_;
+    ExpectedMemory expected_;
+};
+
+// A whole run on an engine. `run` is large: static, or in an arena.
+Totals run_vectors(VectorRun& run, Vcpu&, Engine&, Variant = {});
 
 }  // namespace bmbt::oracle

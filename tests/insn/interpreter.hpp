@@ -49,7 +49,6 @@ class Interpreter final : public Engine {
         }
         return "no end in sight";
     }
-    void rebuilt(Vcpu&) override {}
 };
 
 }  // namespace bmbt::oracle

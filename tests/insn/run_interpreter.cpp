@@ -59,7 +59,8 @@ int main(int argc, char** argv) {
             auto machine = std::make_unique<GuestMachine>(*cpu, map, 0);
             Interpreter interpreter;
             Output output;
-            Totals t = run_vectors(file, *machine, *cpu, interpreter, output, variant, shown);
+            auto run = std::make_unique<VectorRun>(file, *machine, *cpu, output, shown);
+            Totals t = run_vectors(*run, *cpu, interpreter, variant);
             failed |= t.failed || t.malformed || t.no_memory;
             free(ram);
         }
