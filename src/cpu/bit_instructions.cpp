@@ -113,7 +113,7 @@ Guest<> rotate_carry(Vcpu& v, const Insn& i, bool left) {
 Guest<> rcl(Vcpu& v, const Insn& i) { return rotate_carry(v, i, true); }
 Guest<> rcr(Vcpu& v, const Insn& i) { return rotate_carry(v, i, false); }
 
-// SHLD and SHRD. 16-bit operands with counts above 16 take their bits from the pair written twice.
+// SHLD and SHRD. With counts above 16, 16-bit operands take the second operand's bits twice.
 Guest<> shift_double(Vcpu& v, const Insn& i, bool left) {
     u64 b = get_register(v, i.op[1]);
     Shift s = TRY(shift(v, i, 2));
@@ -125,7 +125,7 @@ Guest<> shift_double(Vcpu& v, const Insn& i, bool left) {
     u64 a = s.a(), r;
     bool cf;
     if (s.bits == 16) {
-        u64 triple = left ? a << 32 | b << 16 | a : a << 32 | b << 16 | a;
+        u64 triple = left ? a << 32 | b << 16 | b : b << 32 | b << 16 | a;
         r = (left ? triple << n >> 32 : triple >> n) & s.all;
         cf = left ? bit(triple, 48 - n) : bit(triple, n - 1);
     } else {
