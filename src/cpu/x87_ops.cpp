@@ -341,7 +341,6 @@ Guest<> x87_instruction(Vcpu& v, const Insn& i) {
     CHECK(need_x87(v));
     const bool memory = i.modrm < 0xc0;
     if (memory && v.fpu.pending() && !stores_without_waiting(i)) return fault(Vector::Mf);
-    if (!is_control(i) && v.fpu.pending()) return fault(Vector::Mf);  // before memory is looked at
     CHECK(memory ? memory_form(v, i) : register_form(v, i));
     if (!is_control(i)) remember(v, i, memory);
     return {};
