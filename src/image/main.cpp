@@ -9,6 +9,7 @@
 #include "machine/cpu_setup.hpp"
 #include "machine/guest.hpp"
 #include "runtime/runtime.hpp"
+#include "x86/insn.hpp"
 
 extern "C" void execute_mark(bmbt::u8);
 
@@ -103,6 +104,16 @@ void print_stats() {
     line("faults", s.faults), line("page_faults", s.page_faults), line("device_accesses", s.device_accesses);
     line("unaligned_atomics", s.unaligned_atomics), line("interrupts_host", s.interrupts_host), line("interrupts_guest", s.interrupts_guest);
     line("steps", s.steps), line("halts", s.halts);
+    // The instructions that C++ ran most, by name.
+    bool shown[Stats::mnemonics] = {};
+    for (unsigned n = 0; n < 24; n++) {
+        unsigned best = 0;
+        for (unsigned k = 0; k < Stats::mnemonics; k++)
+            if (!shown[k] && s.in_cpp[k] > s.in_cpp[best]) best = k;
+        if (shown[best] || !s.in_cpp[best]) break;
+        shown[best] = true;
+        host::print("in_cpp_{} {}\n", x86::mnemonic_name(static_cast<u16>(best)), s.in_cpp[best]);
+    }
 }
 
 void end_machine(int code, const char* reason) {

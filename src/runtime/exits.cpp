@@ -26,6 +26,8 @@ void Runtime::left() {
             return on_odd_access();
         default: break;
     }
+    trace(TraceEvent::Fault, "host estat pc", v_.host.estat, v_.host.pc);
+    trace(TraceEvent::Fault, "host ra badi", v_.host.temp[9], v_.host.badi);
     host_.panic("an exception in translated code that nothing can cause");
 }
 
@@ -69,6 +71,7 @@ void Runtime::run_in_cpp(u32 id, unsigned n, bool resume) {
     v_.next_rip = sequential;
     v_.shadow = false;
     resume ? stats_.callouts++ : stats_.slow_paths++;
+    stats_.in_cpp[i.mnemonic & (Stats::mnemonics - 1)]++;
     if (auto r = semantics_of(i)(v_, i); !r) {
         fault(r.error());
         return dispatch();

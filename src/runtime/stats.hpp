@@ -9,6 +9,8 @@ struct Stats {
     u64 dispatches = 0, links = 0, indirect_misses = 0, callouts = 0, slow_paths = 0, interpreted = 0;
     u64 slow_fills = 0, page_faults = 0, faults = 0, device_accesses = 0, code_writes = 0, unaligned_atomics = 0;
     u64 interrupts_host = 0, interrupts_guest = 0, steps = 0, halts = 0;
+    static constexpr unsigned mnemonics = 2048;
+    u64 in_cpp[mnemonics] = {};  // instructions that ran in C++, by mnemonic
     u64 tlb_page_flushes = 0, tlb_space_flushes = 0, tlb_all_flushes = 0, space_switches = 0, epochs = 0;
 };
 

@@ -19,6 +19,7 @@ class Copier {
         : b_(b), store_(store), region_(region), user_(user), start_(start), end_(end), as_(region.slot) {}
 
     void copy(bool gate_at_end) {
+        last_ = gate_at_end ? end_ : i64{end_} - 4;  // without a gate the cold code begins there
         u32 o = start_;
         for (; o < end_;) {
             if (const Exit* e = exit_checked_at(o)) {
@@ -82,7 +83,7 @@ class Copier {
             return stub(To::Indirect, 0, w);
         }
         i64 target = static_cast<i64>(o) + la64::branch_offset(w);
-        if (target >= start_ && target <= end_) return as_.emit(w);
+        if (target >= start_ && target <= last_) return as_.emit(w);
         if (kind == BranchKind::PcAddress) return stub(To::Address, static_cast<u32>(target), w);
         if (target >= 0 && target < static_cast<i64>(b_.code_bytes)) return stub(To::Cold, static_cast<u32>(target), w);
         // Shared code: a call of it, or the way to the next block.
@@ -131,6 +132,7 @@ class Copier {
     const BlockStore::Region& region_;
     bool user_;
     u32 start_, end_;
+    i64 last_ = 0;
     Assembler as_;
     Stub stubs_[64];
     unsigned stub_count_ = 0;
