@@ -21,6 +21,7 @@ void reset_processor(Vcpu& v) {
     v.pat = fresh.pat;
     v.tsc_aux = v.tsc_offset = v.tsc_adjust = 0;
     v.misc_enable = fresh.misc_enable;
+    v.spec_ctrl = v.debug_ctl = v.mcg_status = 0;
     for (u64& m : v.mtrr_fixed) m = 0;
     for (u64& m : v.mtrr_variable) m = 0;
     v.fpu = fresh.fpu;
