@@ -28,6 +28,23 @@ function(bmbt_library folder)
     target_link_libraries(${name} ${visibility} ${arg_DEPENDS})
 endfunction()
 
+# bmbt_image(<name> SOURCES file... DEPENDS folder...)
+# An executable for the bare machine, in the image build only. It has the host layer, whose linker script places it.
+function(bmbt_image name)
+    if(NOT BMBT_IMAGE)
+        return()
+    endif()
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPENDS")
+    bmbt_check_depends(${name} "${arg_DEPENDS}")
+    set(script ${PROJECT_SOURCE_DIR}/src/host/loongarch/link.ld)
+    add_executable(${name} ${arg_SOURCES})
+    target_link_libraries(${name} PRIVATE host-loongarch ${arg_DEPENDS} bmbt_warnings)
+    target_link_options(${name} PRIVATE -nostdlib -static --gc-sections "SHELL:-z norelro" "SHELL:-z max-page-size=4096"
+        -T ${script})
+    set_target_properties(${name} PROPERTIES LINK_DEPENDS ${script} LINKER_LANGUAGE CXX
+        RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
+endfunction()
+
 # Links src/<folder>'s files into <farm>/<folder>. Folders inside are targets of their own and are left out.
 function(bmbt_link_headers folder farm)
     set(source ${PROJECT_SOURCE_DIR}/src/${folder})
