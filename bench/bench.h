@@ -8,7 +8,7 @@ struct workload {
     uint64_t (*run)(void);  // one repetition; the result is printed, and the same on every machine
 };
 
-extern const struct workload integer_workloads[], float_workloads[], memory_workloads[], system_workloads[];
+extern const struct workload integer_workloads[], zlib_workloads[], float_workloads[], memory_workloads[], system_workloads[];
 
 // Executes the mark b (0-255): an instruction without effect that the plugin knows, and on x86 also the port that BMBT
 // turns into the host's mark, once mark_port says that the program may use it.

@@ -1,6 +1,6 @@
 // Runs every workload twice; marks bracket the second repetition: 2n + 2 before, 2n + 3 after the n-th. As the first
-// program of a kernel (process 1) it marks its start with 1 and powers off at the end. With arguments it runs only the
-// workloads named.
+// program of a kernel (process 1) it marks its start with 1 and powers off at the end. With arguments (a kernel passes on
+// what follows -- on its command line) it runs only the workloads named; "list" prints their names.
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -28,11 +28,11 @@ int main(int argc, char** argv) {
     mark_port = iopl(3) == 0;
 #endif
     mark(1);
-    if (first_program) argc = 1;    // a kernel passes on words of its command line
-    int n = 0;
-    const struct workload* groups[] = {integer_workloads, float_workloads, memory_workloads, system_workloads};
+    int n = 0, list = argc == 2 && !strcmp(argv[1], "list");
+    const struct workload* groups[] = {integer_workloads, zlib_workloads, float_workloads, memory_workloads, system_workloads};
     for (size_t g = 0; g < sizeof groups / sizeof groups[0]; g++)
         for (const struct workload* w = groups[g]; w->name; w++, n++) {
+            if (list) puts(w->name);
             if (!wanted(w->name, argc, argv)) continue;
             uint64_t first = w->run();
             mark((uint8_t)(2 * n + 2));

@@ -4,22 +4,31 @@
 #include "bench.h"
 
 enum { small = 4096, large = 1 << 20 };
-static uint8_t from[large] __attribute__((aligned(4096))), to[large] __attribute__((aligned(4096)));
+enum bulk { Copy, Move, Set };
+static uint8_t from[large + 64] __attribute__((aligned(4096))), to[large] __attribute__((aligned(4096)));
 
-static uint64_t library(size_t size, int times, int copy) {
+// Copies from a buffer that was written, sets another, or moves bytes to an overlapping place (64 bytes up, so that the
+// copy has to go downwards).
+static uint64_t library(size_t size, int times, enum bulk what) {
+    from[size - 1] = 7;
+    KEEP(from);
     for (int i = 0; i < times; i++) {
-        if (copy)
+        if (what == Copy)
             memcpy(to, from, size);
+        else if (what == Move)
+            memmove(from + 64, from, size);
         else
             memset(to, i, size);
         KEEP(to);
     }
     return to[size - 1];
 }
-static uint64_t memcpy_4k(void) { return library(small, 4000, 1); }
-static uint64_t memset_4k(void) { return library(small, 4000, 0); }
-static uint64_t memcpy_1m(void) { return library(large, 16, 1); }
-static uint64_t memset_1m(void) { return library(large, 16, 0); }
+static uint64_t memcpy_4k(void) { return library(small, 4000, Copy); }
+static uint64_t memcpy_1m(void) { return library(large, 16, Copy); }
+static uint64_t memmove_4k(void) { return library(small, 4000, Move); }
+static uint64_t memmove_1m(void) { return library(large, 16, Move); }
+static uint64_t memset_4k(void) { return library(small, 4000, Set); }
+static uint64_t memset_1m(void) { return library(large, 16, Set); }
 
 // The string instructions themselves; on other machines what their C library does for the same.
 static void repeat_move(size_t size) {
@@ -54,6 +63,11 @@ static uint64_t movs_1m(void) {
     return to[1];
 }
 
+static uint64_t stos_1m(void) {
+    for (int i = 0; i < 16; i++) repeat_store(large);
+    return to[1];
+}
+
 // A walk through a random cycle of 8 MiB: every load waits for the one before, and most miss the TLB.
 static uint64_t chase(void) {
     enum { n = (8 << 20) / 8 };
@@ -74,5 +88,6 @@ static uint64_t chase(void) {
 }
 
 const struct workload memory_workloads[] = {
-    {"memcpy_4k", memcpy_4k}, {"memcpy_1m", memcpy_1m}, {"memset_4k", memset_4k}, {"memset_1m", memset_1m},
-    {"movs_4k", movs_4k},     {"movs_1m", movs_1m},     {"stos_4k", stos_4k},     {"chase", chase},         {0}};
+    {"memcpy_4k", memcpy_4k}, {"memcpy_1m", memcpy_1m}, {"memmove_4k", memmove_4k}, {"memmove_1m", memmove_1m},
+    {"memset_4k", memset_4k}, {"memset_1m", memset_1m}, {"movs_4k", movs_4k},       {"movs_1m", movs_1m},
+    {"stos_4k", stos_4k},     {"stos_1m", stos_1m},     {"chase", chase},           {0}};

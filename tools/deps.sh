@@ -4,6 +4,7 @@
 #   sysroot      C++ headers and libgcc for LoongArch
 #   libc         static C library for LoongArch Linux
 #   zydis        source of the x86 decoder
+#   zlib         source of the compression library, for the benchmarks
 #   seabios      build/deps/seabios/bios-256k.bin
 #   busybox      build/deps/busybox/busybox, static amd64
 #   kernel       build/deps/kernel/{vmlinuz,config}, Debian's linux-image-amd64
@@ -72,6 +73,13 @@ zydis() {
     mv "$work/root/usr/include/Zycore" "$work/out/include/"
 }
 
+zlib() {
+    apt_root bookworm
+    source_of zlib
+    mkdir "$work/out"
+    tar -xf "$tarball" -C "$work/out" --strip-components=1
+}
+
 seabios() {
     apt_root bookworm
     unpack seabios
@@ -120,7 +128,7 @@ part() {
 
 for wanted; do
     case $wanted in
-        sysroot | libc | zydis | seabios | busybox) part "$wanted" "$wanted" ;;
+        sysroot | libc | zydis | zlib | seabios | busybox) part "$wanted" "$wanted" ;;
         kernel) part kernel linux linux-image-amd64 bookworm amd64 ;;
         kernel-cloud) part kernel-cloud linux linux-image-cloud-amd64 bookworm amd64 ;;
         kernel-i386) part kernel-i386 linux linux-image-686-pae bookworm i386 ;;
