@@ -66,16 +66,14 @@ function(bmbt_link_headers folder farm)
     endforeach()
 endfunction()
 
-# A folder may depend only on folders that come before it in the order of the top CMakeLists.txt. Leaves the caller,
-# with a warning, when one of them is not there.
-macro(bmbt_check_depends name depends)
+# A folder may depend only on folders that come before it in the order of the top CMakeLists.txt.
+function(bmbt_check_depends name depends)
     foreach(depend ${depends})
         if(NOT TARGET ${depend})
-            message(WARNING "${name} is left out: ${depend} is not a folder of src/ before it in the layer order")
-            return()
+            message(FATAL_ERROR "${name} depends on ${depend}, which is not a folder of src/ before it in the layer order")
         endif()
     endforeach()
-endmacro()
+endfunction()
 
 # bmbt_test(<name> SOURCES file... DEPENDS folder... [LABELS label...] [TIMEOUT seconds])
 # A GoogleTest program for the development machine; each of its cases is a test of its own for ctest, labelled quick.
@@ -89,7 +87,7 @@ function(bmbt_test name)
         set(arg_LABELS quick)
     endif()
     if(NOT arg_TIMEOUT)
-        set(arg_TIMEOUT 60)
+        set(arg_TIMEOUT 300)
     endif()
     add_executable(${name} ${arg_SOURCES})
     target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
