@@ -15,7 +15,8 @@ struct Variant {
     // A legacy kernel's exceptions would be pushed on the vector's own stack.
     bool possible() const { return !(legacy && kernel); }
     bool fits(const Vector& v) const {
-        return !(legacy && v.mode == x86::CodeSize::Bits64) && !(kernel && v.options & option::user_only);
+        return !(legacy && (v.mode == x86::CodeSize::Bits64 || v.options & option::long_mode)) &&
+               !(kernel && v.options & option::user_only);
     }
 };
 

@@ -32,6 +32,7 @@ constexpr u8 recorded = 1;     // has a state after and an outcome
 constexpr u8 user_only = 2;    // means something else at CPL 0
 constexpr u8 x87 = 4;          // the seeded state has values in the x87 stack
 constexpr u8 writes_code = 8;  // may change the code pages
+constexpr u8 long_mode = 32;   // means something else in a legacy kernel's modes
 constexpr u8 any_byte = 16;  // of a page fault's address only the page counts: many bytes in an order of the CPU's own
 }  // namespace option
 

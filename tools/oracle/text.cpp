@@ -170,6 +170,7 @@ bool parse_line(const std::string& line, Draft& d, std::string& error) {
         if (t == "x87") d.options |= option::x87;
         if (t == "user") d.options |= option::user_only;
         if (t == "smc") d.options |= option::writes_code;
+        if (t == "long") d.options |= option::long_mode;
         if (t.starts_with("seed=") && hex(t.substr(5), v)) d.seed = static_cast<u32>(v);
         if (t.starts_with("at=") && hex(t.substr(3), v)) d.entry = static_cast<u16>(v);
     }
@@ -179,7 +180,8 @@ bool parse_line(const std::string& line, Draft& d, std::string& error) {
     bool after = false;
     for (usize i = 2; i < all.size(); i++) {
         const std::string& t = all[i];
-        if (t == "x87" || t == "user" || t == "smc" || t.starts_with("seed=") || t.starts_with("at=")) continue;
+        if (t == "x87" || t == "user" || t == "smc" || t == "long" || t.starts_with("seed=") || t.starts_with("at="))
+            continue;
         if (t == "->") {
             after = true;
             d.options |= option::recorded;
@@ -217,6 +219,7 @@ std::string to_line(const Draft& d) {
     if (d.options & option::x87) out += " x87";
     if (d.options & option::user_only) out += " user";
     if (d.options & option::writes_code) out += " smc";
+    if (d.options & option::long_mode) out += " long";
     if (d.entry != Draft{}.entry) out += " at=" + format("%llx", d.entry);
     Draft plain = d;
     plain.reset_state();

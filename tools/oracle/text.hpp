@@ -6,7 +6,8 @@
 //   rax..r15 rip flags mxcsr fcw fsw ftw es cs ss ds fs gs   registers; xmm0..15 (32 digits), st0..7 (20 digits)
 //   [4010]=0102ff       bytes of the data pages, by offset in the region; before and after
 //   seed=N x87          the state to begin with (default: all zero); at=1ffe  where the code lies in the region
-//   user                means something else at CPL 0; smc  may write its own code
+//   user                means something else at CPL 0; smc  may write its own code;
+//   long  means something else in a legacy kernel's modes
 //   pf(code,address) gp(code) ss(code) ud de ...  after the arrow: the exception that ends it, if it is not the INT3
 //   behind
 // Without an arrow the machine that runs it natively says what happens.
