@@ -6,6 +6,7 @@
 #include "host/loongarch/panic.hpp"
 #include "host/loongarch/trap.hpp"
 #include "image/loongarch_cpu.hpp"
+#include "image/vector_mode.hpp"
 #include "machine/cpu_setup.hpp"
 #include "machine/guest.hpp"
 #include "runtime/runtime.hpp"
@@ -46,6 +47,7 @@ struct Machine final : MapListener {
     void* pc_place = nullptr;
     Runtime* runtime = nullptr;
     void* runtime_place = nullptr;
+    VectorMode* vectors = nullptr;  // or there is a guest
     Vcpu vcpu;
     TextSink console;
     MarkSink marks;
@@ -102,7 +104,7 @@ void print_stats() {
     line("dispatches", s.dispatches), line("links", s.links), line("indirect_misses", s.indirect_misses);
     line("callouts", s.callouts), line("slow_paths", s.slow_paths), line("interpreted", s.interpreted);
     line("faults", s.faults), line("page_faults", s.page_faults), line("device_accesses", s.device_accesses);
-    line("unaligned_atomics", s.unaligned_atomics), line("interrupts_host", s.interrupts_host), line("interrupts_guest", s.interrupts_guest);
+    line("unaligned_atomics", s.unaligned_atomics), line("float_traps", s.float_traps), line("interrupts_host", s.interrupts_host), line("interrupts_guest", s.interrupts_guest);
     line("steps", s.steps), line("halts", s.halts);
     // The instructions that C++ ran most, by name.
     bool shown[Stats::mnemonics] = {};
@@ -142,13 +144,19 @@ void end_machine(int code, const char* reason) {
                                                .rom = m.rom});
     m.cpu->connect(*m.pc, end_machine, [] { start_guest(); });
     m.pc->watch_serial_room(m.cpu);
-    auto state = load_guest(m.config, m.files, *m.memory, *m.pc);
+    auto state = m.vectors ? Result<CpuState>(reset_state()) : load_guest(m.config, m.files, *m.memory, *m.pc);
     if (!state) host::fail("{}", state.error().what);
     m.cpu->summarize();
     start_cpu(m.vcpu, *state);
     m.runtime = new (m.runtime_place) Runtime(m.vcpu, *m.pc, *m.cpu, *m.memory, *m.store, m.sides[0], m.sides[1], m.user_page,
                                               m.console, {.trace = m.config.trace, .no_reboot = m.config.no_reboot,
-                                                          .halt_is_success = m.config.boot == Boot::Raw});
+                                                          .halt_is_success = m.config.boot == Boot::Raw,
+                                                          .at_end = m.vectors});
+    if (m.vectors) {
+        m.vcpu.platform = m.runtime;
+        m.vcpu.physical = m.memory;
+        m.vectors->begin();
+    }
     m.runtime->start();
     enter_guest(m.vcpu);
 }
@@ -193,7 +201,7 @@ void machine_main(const host::HostInfo& info, host::Arena& arena) {
     machine = arena.make<Machine>();
     Machine& m = *machine;
     m.config = *config;
-    if (m.config.boot == Boot::None) {
+    if (m.config.boot == Boot::None && !m.config.vectors.size) {
         host::say("{}: no guest was given", version);
         host::power_off();
     }
@@ -213,6 +221,7 @@ void machine_main(const host::HostInfo& info, host::Arena& arena) {
     host::set_refill_memory(m.vcpu, frames.data(), layout.frames(), summary.data());
     m.cpu = arena.make<LoongArchCpu>(*m.clock, *m.interrupts, *m.memory, summary);
     build_code_cache(m, arena);
+    if (m.config.vectors.size) m.vectors = arena.make<VectorMode>(payload(m.config.vectors), *m.memory, m.vcpu, end_machine);
     m.pc_place = arena.take(sizeof(Pc), alignof(Pc));
     m.runtime_place = arena.take(sizeof(Runtime), alignof(Runtime));
     if (!m.pc_place || !m.runtime_place) host::fail("the machine's low memory is too small for BMBT's own tables");

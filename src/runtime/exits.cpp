@@ -24,6 +24,9 @@ void Runtime::left() {
         case Ecode::Ade:  // not canonical
         case Ecode::Ale:  // an unaligned atomic
             return on_odd_access();
+        case Ecode::Fpe:  // an invalid operation, whose result LoongArch would choose otherwise than x86
+            stats_.float_traps++;
+            return run_again_in_cpp();
         default: break;
     }
     trace(TraceEvent::Fault, "host estat pc", v_.host.estat, v_.host.pc);
@@ -33,8 +36,13 @@ void Runtime::left() {
 
 void Runtime::on_odd_access() {
     stats_.unaligned_atomics++;
+    run_again_in_cpp();
+}
+
+// The instruction that trapped has had no effect yet.
+void Runtime::run_again_in_cpp() {
     Place p = place_of(v_.host.pc);
-    if (p.block == no_block) host_.panic("an address error outside all blocks");
+    if (p.block == no_block) host_.panic("a trap outside all blocks");
     const BlockInfo& b = store_.block(p.block);
     recover(b, store_.snapshot(b, p.snapshot));
     interpret_one();
@@ -216,6 +224,7 @@ void Runtime::dispatch() {
 }
 
 void Runtime::check_stop() {
+    if (v_.shutdown && options_.at_end && options_.at_end->more(v_)) after_instruction();
     if (v_.shutdown) {
         report("triple fault");
         if (options_.no_reboot) host_.finish(v_, 1, "the guest shut down by a triple fault");
@@ -241,6 +250,7 @@ void Runtime::halt() {
         if (interrupt_ready()) break;
         if (!(v_.system_flags & flag::if_)) {
             // Nothing but an NMI could end this, and no device here makes one.
+            if (options_.at_end && options_.at_end->more(v_)) return after_instruction();
             host_.finish(v_, options_.halt_is_success ? 0 : 1, "the guest halted with interrupts off");
         }
         host_.set_timer(timer_ = board_.next_timer());

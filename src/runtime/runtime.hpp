@@ -24,10 +24,20 @@ struct CodeSide {
     u8* ring_memory = nullptr;   // the same in C++'s memory
 };
 
+// Asked what is next when the guest can go no further: it halted with interrupts off, or shut down by a triple fault.
+class AtEnd {
+ public:
+    virtual bool more(Vcpu&) = 0;  // true: the CPU's state was replaced, and it goes on
+
+ protected:
+    ~AtEnd() = default;
+};
+
 struct RunOptions {
     TraceSet trace;
     bool no_reboot = false;
     bool halt_is_success = false;  // HLT with interrupts off for good: exit code 0
+    AtEnd* at_end = nullptr;
 };
 
 class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
@@ -82,6 +92,7 @@ class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
     void on_memory_fault(bool refill);
     void on_interrupt();
     void on_odd_access();
+    void run_again_in_cpp();
     bool last_fetch_global(const BlockKey&) const;
     void run_in_cpp(u32 id, unsigned insn, bool resume);
     void take_exit(u32 id, unsigned exit);
