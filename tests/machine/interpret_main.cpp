@@ -106,5 +106,6 @@ int main(int argc, char** argv) {
                  names[static_cast<int>(end)], static_cast<unsigned long long>(machine.clock.instructions),
                  machine.clock.now() / 1e9);
     if (end == End::Budget || end == End::TripleFault || faults) show_cpu(machine.cpu);
-    return until.empty() ? !(end == End::PowerOff || end == End::Halted || end == End::Reset) : end != End::Asked;
+    if (!until.empty()) return terminal.text.find(until) == std::string::npos;
+    return end != End::PowerOff && end != End::Halted && end != End::Reset;
 }
