@@ -1,5 +1,7 @@
 #include "cpu/flags.hpp"
 
+#include "fpu/sse.hpp"
+
 namespace bmbt {
 namespace {
 
@@ -53,6 +55,11 @@ u64 evaluate(const LazyFlags& f) {
             i128 x = sign_extend(f.a & all, top + 1), y = sign_extend(f.b & all, top + 1), product = x * y;
             u64 r = static_cast<u64>(product) & all;
             return of_result(r, top) | (product == sign_extend(r, top + 1) ? 0 : cf | of);
+        }
+        case FlagOp::Float: {
+            fpu::MxcsrEnv env;
+            return top == 63 ? fpu::sse::compare_flags<fpu::F64>(env, f.a, f.b, true)
+                             : fpu::sse::compare_flags<fpu::F32>(env, static_cast<u32>(f.a), static_cast<u32>(f.b), true);
         }
         case FlagOp::Result: return of_result(a, top) | (f.b & (cf | of | af));
     }

@@ -19,6 +19,7 @@ enum class FlagOp : u8 {
     AddR,    // a = the sum, b = the second operand: Add(a - b, b), for sums left in their register
     SubR,    // a = the difference, b = the second operand: Sub(a + b, b)
     Imul,    // a * b, signed: CF = OF = the product does not fit the size
+    Float,   // floating-point numbers a and b of 4 or 8 bytes compared, as UCOMISx does
 };
 constexpr u64 flag_kind(FlagOp op, unsigned size_log2) { return static_cast<u64>(op) * 4 + size_log2; }
 

@@ -36,8 +36,8 @@ void save_x87(const Vcpu& v, bool wide, u8* image) {
     fpu::fxsave(v.fpu, wide, image);
     put_at(image, at_mxcsr, kept);
 }
-void save_mxcsr(const Vcpu& v, u8* image) {
-    put_at(image, at_mxcsr, v.mxcsr);
+void save_mxcsr(Vcpu& v, u8* image) {
+    put_at(image, at_mxcsr, vcpu_mxcsr(v));
     put_at(image, at_mxcsr + 4, mxcsr_mask);
 }
 void save_xmm(Vcpu& v, u8* image) {
@@ -81,7 +81,7 @@ Guest<> fxrstor(Vcpu& v, const Insn& i) {
     if (mxcsr & ~mxcsr_mask) return gp();
     fpu::fxrstor(v.fpu, wide(i), image);
     if (v.paging.cr4 & cr4::osfxsr) {
-        v.mxcsr = mxcsr;
+        set_vcpu_mxcsr(v, mxcsr);
         load_xmm(v, image);
     }
     return {};
@@ -128,7 +128,7 @@ Guest<> xrstor(Vcpu& v, const Insn& i) {
             v.fpu = {};
     }
     if (features & sse_bit) {
-        v.mxcsr = mxcsr;
+        set_vcpu_mxcsr(v, mxcsr);
         if (!(present & sse_bit)) std::memset(image + at_xmm, 0, 256);
         load_xmm(v, image);
     }
@@ -139,12 +139,12 @@ Guest<> ldmxcsr(Vcpu& v, const Insn& i) {
     CHECK(need_sse(v));
     u64 value = TRY(get(v, i, 0));
     if (value & ~u64{mxcsr_mask}) return gp();
-    v.mxcsr = value;
+    set_vcpu_mxcsr(v, static_cast<u32>(value));
     return {};
 }
 Guest<> stmxcsr(Vcpu& v, const Insn& i) {
     CHECK(need_sse(v));
-    return put(v, i, 0, v.mxcsr);
+    return put(v, i, 0, vcpu_mxcsr(v));
 }
 
 Guest<> emms(Vcpu& v, const Insn&) {

@@ -60,6 +60,7 @@ struct Vcpu {
     Xmm xmm[16] = {};       // valid while xmm_in_memory; use vcpu_xmm()
     bool xmm_in_memory = true;
     void (*save_vectors)(Vcpu&) = nullptr;  // stores the pinned vector registers to xmm[]
+    u32 (*take_fp_flags)() = nullptr;       // MXCSR's flags that translated code has raised since the last call
 
     x86::Segment seg[6], ldtr, tr;
     x86::TableRegister gdtr, idtr;
@@ -96,6 +97,16 @@ inline Xmm& vcpu_xmm(Vcpu& v, unsigned n) {
         v.xmm_in_memory = true;
     }
     return v.xmm[n];
+}
+
+// MXCSR with the flags that translated code has raised; instructions that only add flags may use the member.
+inline u32 vcpu_mxcsr(Vcpu& v) {
+    if (v.take_fp_flags) v.mxcsr |= v.take_fp_flags();
+    return v.mxcsr;
+}
+inline void set_vcpu_mxcsr(Vcpu& v, u32 value) {
+    if (v.take_fp_flags) v.take_fp_flags();
+    v.mxcsr = value;
 }
 
 #define BMBT_AT(name, member) static_assert(offsetof(Vcpu, member) == name)

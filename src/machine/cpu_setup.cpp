@@ -25,7 +25,7 @@ void reset_processor(Vcpu& v) {
     for (u64& m : v.mtrr_fixed) m = 0;
     for (u64& m : v.mtrr_variable) m = 0;
     v.fpu = fresh.fpu;
-    v.mxcsr = fresh.mxcsr;
+    set_vcpu_mxcsr(v, fresh.mxcsr);
     v.shadow = v.shadow_blocks_nmi = v.halted = v.nmi_blocked = v.nmi_pending = v.shutdown = false;
 }
 

@@ -195,7 +195,7 @@ void GuestMachine::load_registers(const State& s, CodeSize mode) {
         set_segment(v_, Gs, base);
     }
     fpu::fxrstor(v_.fpu, true, reinterpret_cast<const u8*>(&s.fx));
-    v_.mxcsr = s.fx.mxcsr;
+    set_vcpu_mxcsr(v_, s.fx.mxcsr);
     v_.rip = v_.next_rip = s.rip;
     v_.shadow = v_.shadow_blocks_nmi = v_.halted = v_.shutdown = false;
     v_.cr2 = 0;
@@ -208,7 +208,7 @@ bool GuestMachine::store(const Vector& vector, State& s, Outcome& outcome) const
 
     s = State{};
     fpu::fxsave(v_.fpu, true, reinterpret_cast<u8*>(&s.fx));
-    s.fx.mxcsr = v_.mxcsr;
+    s.fx.mxcsr = vcpu_mxcsr(v_);
     s.fx.mxcsr_mask = 0;
     for (unsigned n = 0; n < 16; n++) {
         s.gpr[n] = v_.gpr[n];

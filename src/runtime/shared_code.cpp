@@ -141,11 +141,29 @@ void one_kind(Assembler& as, FlagOp op, unsigned size_log2) {
             as.bstrins_d(a, t7, 11, 11);
             return finish(as, k);
         }
+        case FlagOp::Float: {
+            // Without signalling NaNs: those never become lazy flags, so no comparison traps here.
+            bool is_double = size_log2 == 3;
+            Fpr x = la64::low_half(host::vtemp(0)), y = la64::low_half(host::vtemp(1));
+            as.movgr2fr_d(x, a);
+            as.movgr2fr_d(y, b);
+            is_double ? as.fcmp_cueq_d(fcc0, x, y) : as.fcmp_cueq_s(fcc0, x, y);
+            is_double ? as.fcmp_cun_d(fcc1, x, y) : as.fcmp_cun_s(fcc1, x, y);
+            is_double ? as.fcmp_cult_d(fcc2, x, y) : as.fcmp_cult_s(fcc2, x, y);
+            as.movcf2gr(t6, fcc0);
+            as.movcf2gr(t7, fcc1);
+            as.movcf2gr(a, fcc2);
+            as.bstrins_d(a, t6, 6, 6);
+            as.bstrins_d(a, t7, 2, 2);
+            as.move(kind, zero);
+            as.jr(host::link);
+            return;
+        }
     }
 }
 
 void flag_bits(Assembler& as) {
-    constexpr unsigned kinds = (static_cast<unsigned>(FlagOp::Imul) + 1) * 4;
+    constexpr unsigned kinds = (static_cast<unsigned>(FlagOp::Float) + 1) * 4;
     Label table, entries[kinds];
     as.adr(t7, table);
     as.alsl_d(t7, kind, t7, 2);

@@ -7,7 +7,7 @@ namespace bmbt {
 struct Stats {
     u64 blocks = 0, guest_bytes = 0, host_bytes = 0, code_flushes = 0, code_invalidations = 0;
     u64 dispatches = 0, links = 0, indirect_misses = 0, callouts = 0, slow_paths = 0, interpreted = 0;
-    u64 slow_fills = 0, page_faults = 0, faults = 0, device_accesses = 0, code_writes = 0, unaligned_atomics = 0;
+    u64 slow_fills = 0, page_faults = 0, faults = 0, device_accesses = 0, code_writes = 0, unaligned_atomics = 0, float_traps = 0;
     u64 interrupts_host = 0, interrupts_guest = 0, steps = 0, halts = 0;
     static constexpr unsigned mnemonics = 2048;
     u64 in_cpp[mnemonics] = {};  // instructions that ran in C++, by mnemonic

@@ -11,7 +11,11 @@ void Block::begin(const Insn& insn, u64 rip, u64 flags_live_after) {
     insn_ = &insn;
     rip_ = rip;
     flags_live_ = flags_live_after;
-    temps_used_ = 0;
+    temps_used_ = vector_temps_used_ = 0;
+    // Jcc, SETcc and CMOVcc leave a comparison's operands alone.
+    bool conditional = insn.opcode_map == 0 ? insn.opcode >> 4 == 7
+                                            : insn.opcode_map == 1 && (insn.opcode >> 4 == 4 || insn.opcode >> 4 == 8 || insn.opcode >> 4 == 9);
+    if (!conditional) compared_in_vectors_ = false;
     ++insn_count_;
     take_snapshot();
 }
@@ -31,6 +35,11 @@ void Block::take_snapshot() {
 Gpr Block::temp() {
     if (temps_used_ >= std::size(host::temps)) [[unlikely]] bad_operand("temporaries");
     return host::temps[temps_used_++];
+}
+
+Vr Block::vector_temp() {
+    if (vector_temps_used_ >= 16) [[unlikely]] bad_operand("vector temporaries");
+    return host::vtemp(vector_temps_used_++);
 }
 
 Gpr Block::constant(u64 value) {
@@ -54,6 +63,8 @@ Gpr Block::whole(unsigned reg) {
 }
 
 void Block::preserve_flags_in(Gpr r) {
+    for (unsigned n = 0; n < 16; n++)
+        if (host::guest[n] == r) offset16_known_ &= ~(1u << n);
     if (flags_.kind != FlagState::Kind::Known) return;
     if (!flags_.b_constant && flags_.b == r) {
         bool shared = flags_.a == r;
@@ -254,7 +265,7 @@ void Block::exit_to(u64 target) {
 void Block::canonical() {
     emit_pending(pending_);
     emit_flag_registers(flags_);
-    pending_ = sign32_ = zero32_ = 0;
+    pending_ = sign32_ = zero32_ = offset16_known_ = 0;
     flags_ = FlagState{};
 }
 
@@ -293,7 +304,7 @@ void Block::exit_return(Gpr target) {
 void Block::callout() {
     in_cpp_ |= u64{1} << (insn_count_ - 1);
     emit_gate(insn_count_ - 1);
-    pending_ = sign32_ = zero32_ = 0;
+    pending_ = sign32_ = zero32_ = offset16_known_ = 0;
     flags_ = FlagState{};
 }
 

@@ -111,6 +111,7 @@ class Block {
     Gpr temp();
     // A temporary with a constant, or zero.
     Gpr constant(u64);
+    Vr vector_temp();
     // Lets the temporaries taken since a mark be used again.
     unsigned temps_mark() const { return temps_used_; }
     void temps_release(unsigned mark) { temps_used_ = mark; }
@@ -149,6 +150,11 @@ class Block {
     void store(Gpr value, const Address&, unsigned size);
     void load_vector(Vr to, const Address&);
     void store_vector(Vr from, const Address&);
+    // 4 or 8 bytes at the bottom of a vector register; the rest of a loaded one is undefined.
+    void load_scalar(Vr to, const Address&, unsigned size);
+    void store_scalar(Vr from, const Address&, unsigned size);
+    // The address of a 16-byte operand that raises #GP off its boundary: goes to the slow path there.
+    Address aligned_address();
     // The address as one register, for AM*, LL and SC.
     Gpr address_register(const Address&);
     Address stack_address(i64 offset);  // SS:(stack pointer + offset)
@@ -160,6 +166,8 @@ class Block {
     // The flags from here on; the old ones are gone. Operands: see FlagState.
     void set_flags(FlagOp, unsigned size, Gpr a, Gpr b);
     void set_flags_constant(FlagOp, unsigned size, Gpr a, i64 b);
+    // The flags of comparing the floating-point numbers a and b, whose bits are in flag_a and flag_b.
+    void set_flags_of_compare(unsigned size, Vr a, Vr b);
     void drop_flags() { flags_.kind = FlagState::Kind::Dead; }
     FlagState& flags() { return flags_; }
     // flag_a (flag_b) to write new sources to, if what was there is not needed until the instruction's last fault.
@@ -221,6 +229,7 @@ class Block {
     Gpr operand_for_test(Gpr r, bool is_a, Upper);
     bool known_extension(Gpr r, bool is_a, Upper) const;
     Gpr flag_b_value();
+    Test test_compare(unsigned cc);
     Gpr flag_result();  // the result in a temporary, sign-extended from the operation's size
     bool page_local(u64 target) const { return (target + cs_base_) >> 12 == (start_rip_ + cs_base_) >> 12; }
     const u32* here() const { return as.words().data() + as.size() / 4; }
@@ -230,11 +239,15 @@ class Block {
     u32 id_;
     const Insn* insn_ = nullptr;
     u64 rip_ = 0, flags_live_ = 0, in_cpp_ = 0;
-    unsigned insn_count_ = 0, exit_count_ = 0, cold_count_ = 0, temps_used_ = 0, snapshot_count_ = 0;
+    unsigned insn_count_ = 0, exit_count_ = 0, cold_count_ = 0, temps_used_ = 0, vector_temps_used_ = 0, snapshot_count_ = 0;
     bool ended_ = false, full_ = false;
     u32 main_size_ = 0;
     FlagState flags_;
     u16 pending_ = 0, sign32_ = 0, zero32_ = 0;
+    u16 offset16_known_ = 0;  // by guest register: its value modulo 16 is offset16_[], as an alignment test has shown
+    u8 offset16_[16];
+    Vr compared_a_{}, compared_b_{};  // where a floating-point comparison's operands still are
+    bool compared_in_vectors_ = false;
     Snapshot snapshots_[max_snapshots];
     Exit exits_[max_exits];
     Cold cold_[max_exits + 2 * max_insns];

@@ -24,6 +24,35 @@ void Block::set_flags_constant(FlagOp op, unsigned size, Gpr a, i64 b) {
     flags_ = {.kind = FlagState::Kind::Known, .op = op, .size_log2 = log2_of(size), .a = a, .b_constant = true, .b_value = static_cast<i32>(b)};
 }
 
+void Block::set_flags_of_compare(unsigned size, Vr a, Vr b) {
+    set_flags(FlagOp::Float, size, host::flag_a, host::flag_b);
+    compared_a_ = a, compared_b_ = b;
+    compared_in_vectors_ = true;
+}
+
+// A condition after COMISx or UCOMISx: CF is "less or unordered", ZF "equal or unordered", PF "unordered".
+Test Block::test_compare(unsigned cc) {
+    auto pair = static_cast<Pair>(cc >> 1);
+    Condition holds = cc & 1 ? Condition::Eq : Condition::Ne;
+    if (pair == O || pair == S || pair == L) return {holds, zero, zero};
+    bool is_double = flags_.size_log2 == 3;
+    Fpr a = low_half(compared_a_), b = low_half(compared_b_);
+    if (!compared_in_vectors_) {
+        a = low_half(vector_temp()), b = low_half(vector_temp());
+        as.movgr2fr_d(a, flags_.a);
+        as.movgr2fr_d(b, flags_.b);
+    }
+    switch (pair) {
+        case B: is_double ? as.fcmp_cult_d(fcc0, a, b) : as.fcmp_cult_s(fcc0, a, b); break;
+        case BE: is_double ? as.fcmp_cule_d(fcc0, a, b) : as.fcmp_cule_s(fcc0, a, b); break;
+        case P: is_double ? as.fcmp_cun_d(fcc0, a, b) : as.fcmp_cun_s(fcc0, a, b); break;
+        default: is_double ? as.fcmp_cueq_d(fcc0, a, b) : as.fcmp_cueq_s(fcc0, a, b); break;  // Z, LE
+    }
+    Gpr t = temp();
+    as.movcf2gr(t, fcc0);
+    return {holds, t, zero};
+}
+
 void Block::flags_to_bits() {
     if (flags_.kind == FlagState::Kind::Known && flags_.op == FlagOp::Bits && flags_.a == host::flag_a) return;
     emit_flag_registers(flags_);
@@ -91,6 +120,7 @@ Test Block::test(unsigned cc) {
 
     if (f.kind == FlagState::Kind::Known) {
         switch (f.op) {
+            case FlagOp::Float: return test_compare(cc);
             case FlagOp::Sub: {
                 if (pair == S) return make(Condition::Lt, flag_result(), zero);
                 if (pair == O || pair == P) break;

@@ -200,6 +200,48 @@ void Block::store_vector(Vr from, const Address& a) {
     else as.vst(from, a.base, a.disp);
 }
 
+void Block::load_scalar(Vr to, const Address& a, unsigned size) {
+    Fpr f = low_half(to);
+    if (!(a.index == zero)) size == 8 ? as.fldx_d(f, a.base, a.index) : as.fldx_s(f, a.base, a.index);
+    else size == 8 ? as.fld_d(f, a.base, a.disp) : as.fld_s(f, a.base, a.disp);
+}
+
+void Block::store_scalar(Vr from, const Address& a, unsigned size) {
+    Fpr f = low_half(from);
+    if (!(a.index == zero)) size == 8 ? as.fstx_d(f, a.base, a.index) : as.fstx_s(f, a.base, a.index);
+    else size == 8 ? as.fst_d(f, a.base, a.disp) : as.fst_s(f, a.base, a.disp);
+}
+
+Address Block::aligned_address() {
+    const MemoryOperand& m = insn_->mem;
+    // A register and a displacement: what a test finds holds until the register changes.
+    bool simple = mode.code64() && insn_->address_size == 8 && m.seg < x86::Fs && m.base < 16 && m.index == x86::no_register;
+    if (simple && bit(offset16_known_, m.base) && (offset16_[m.base] + m.disp) % 16 == 0) return address();
+    Address a = address();
+    if (mode.code64() && insn_->address_size == 8 && m.seg < x86::Fs && m.base == x86::rip_register) {
+        if ((next_rip() + static_cast<u64>(m.disp)) % 16 != 0) as.b(slow_path());
+        return a;
+    }
+    Gpr low = temp();
+    if (!(a.index == zero)) {
+        as.add_d(low, a.base, a.index);
+        a = {.base = low};
+        low = temp();
+        as.andi(low, a.base, 15);
+    } else if (a.disp % 16 == 0) {
+        as.andi(low, a.base, 15);
+    } else {
+        as.addi_d(low, a.base, a.disp);
+        as.andi(low, low, 15);
+    }
+    as.bnez(low, slow_path());
+    if (simple) {
+        offset16_known_ |= 1u << m.base;
+        offset16_[m.base] = static_cast<u8>(-m.disp & 15);
+    }
+    return a;
+}
+
 Address Block::stack_address(i64 offset) {
     if (mode.code64()) {
         Gpr sp = whole(x86::Rsp);
@@ -221,7 +263,12 @@ void Block::add_to_stack_pointer(i64 offset) {
     unsigned size = 1u << mode.stack_log2();
     Gpr sp = host::guest[x86::Rsp];
     if (size == 8) {
+        bool known = bit(offset16_known_, x86::Rsp);
         as.addi_d(write64(x86::Rsp), sp, offset);
+        if (known) {
+            offset16_known_ |= 1u << x86::Rsp;
+            offset16_[x86::Rsp] = static_cast<u8>((offset16_[x86::Rsp] + offset) & 15);
+        }
     } else if (size == 4) {
         Gpr d = write32(x86::Rsp, Upper::Zero);
         as.addi_d(d, sp, offset);

@@ -38,6 +38,10 @@ Rows bit_rows();
 Rows multiply_rows();
 Rows branch_rows();
 Rows atomic_rows();
-Rows sse_rows();
+Rows sse_move_rows();
+Rows sse_integer_rows();
+Rows sse_shuffle_rows();
+Rows sse_float_rows();
+Rows sse_convert_rows();
 
 }  // namespace bmbt

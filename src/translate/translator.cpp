@@ -21,7 +21,12 @@ bool inline_here(const Block& b, const Row* row, const Insn& i) {
     if (row->traits & Row::stack && !b.mode.flat(x86::Ss) && !b.mode.plain(x86::Ss) &&
         !(b.mode.small(x86::Ss) && b.mode.stack_log2() == 1))
         return false;
-    if (row->traits & Row::sse && !b.mode.sse()) return false;
+    if (row->traits & Row::sse) {
+        // The same names stand for MMX instructions, and MOVSD and CMPSD for string instructions too.
+        if (!b.mode.sse() || i.opcode_map == 0) return false;
+        for (unsigned n = 0; n < i.operands; n++)
+            if (i.op[n].is(OperandKind::Mmx)) return false;
+    }
     if (row->traits & Row::fp && !b.mode.mxcsr_default()) return false;
     return b.addressable(i);
 }

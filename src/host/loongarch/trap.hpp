@@ -13,7 +13,8 @@
 //   host.prmd    bits 1:0 privilege level (0 or 3), bit 2 interrupts on
 // and calls guest_exit on the Vcpu's own stack, from its top. C++ runs with interrupts off; an exception in it panics.
 // The guest's vector registers stay in vr0-15 unless C++ calls save_vectors; if xmm_in_memory is set when guest_exit
-// returns they are loaded and it is cleared. vr16-31, the FCSR and the condition flags are left alone altogether.
+// returns they are loaded and it is cleared. vr16-31 and the condition flags are left alone altogether;
+// the FCSR lets invalid operations trap, and its flags are moved to MXCSR when C++ asks for it (Vcpu::take_fp_flags).
 #pragma once
 #include "cpu/vcpu.hpp"
 #include "host/loongarch/csr.hpp"

@@ -1,0 +1,52 @@
+// What the SSE rows share: operands in vector registers. A row's register operands are XMM registers; instructions with
+// MMX operands never reach one (see translator.cpp).
+#pragma once
+#include <Zydis/Mnemonic.h>
+
+#include "translate/rows.hpp"
+
+namespace bmbt::sse {
+
+using namespace la64;
+
+inline Vr xmm(const Operand& o) { return host::xmm(o.reg); }
+inline bool in_memory(const Operand& o) { return o.is(OperandKind::Memory); }
+inline unsigned immediate(Block& b, const Operand& o) { return static_cast<unsigned>(b.constant_of(o)) & 0xff; }
+
+// The second operand whole: its register, or 16 bytes of memory (which must be aligned) in a temporary.
+inline Vr source(Block& b, const Operand& o) {
+    if (!in_memory(o)) return xmm(o);
+    Vr t = b.vector_temp();
+    b.load_vector(t, b.aligned_address());
+    return t;
+}
+// The second operand's lowest 4 or 8 bytes; above them anything.
+inline Vr scalar_source(Block& b, const Operand& o, unsigned size) {
+    if (!in_memory(o)) return xmm(o);
+    Vr t = b.vector_temp();
+    b.load_scalar(t, b.address(), size);
+    return t;
+}
+
+inline void copy(Block& b, Vr d, Vr s) {
+    if (!(d == s)) b.as.vori_b(d, s, 0);
+}
+inline void clear(Block& b, Vr d) { b.as.vxor_v(d, d, d); }
+// d = the lowest 4 or 8 bytes of s, zeros above.
+inline void only_lowest(Block& b, Vr d, Vr s, unsigned size) {
+    if (size == 8) return b.as.vextl_qu_du(d, s);
+    b.as.vbsll_v(d, s, 12);
+    b.as.vbsrl_v(d, d, 12);
+}
+// d's lowest 4 or 8 bytes become those of s.
+inline void insert_lowest(Block& b, Vr d, Vr s, unsigned size) {
+    size == 8 ? b.as.vextrins_d(d, s, 0) : b.as.vextrins_w(d, s, 0);
+}
+// The general register operand to write `o.size` bytes to (4 or 8), whose upper half will be as said.
+inline Gpr general(Block& b, const Operand& o, Upper upper) { return o.size == 8 ? b.write64(o.reg) : b.write32(o.reg, upper); }
+
+// Encoder functions as template arguments.
+using Three = void (Instructions<Assembler>::*)(Vr, Vr, Vr);
+using Two = void (Instructions<Assembler>::*)(Vr, Vr);
+
+}  // namespace bmbt::sse
