@@ -9,6 +9,10 @@ tools=$(cd "$(dirname "$0")" && pwd -P)
 preset() {
     log=$root/build/$1.log
     cd "$root"
+    # CMake refuses a build whose source has moved.
+    if [ -e "build/$1/build.ninja" ] && ! grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$root" "build/$1/CMakeCache.txt"; then
+        rm -rf "build/$1"
+    fi
     if [ ! -e "build/$1/build.ninja" ]; then
         say "building in build/$1"
         if ! cmake --preset "$1" > "$log" 2>&1; then

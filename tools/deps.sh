@@ -11,18 +11,21 @@
 #   kernel-cloud the same for linux-image-cloud-amd64, in build/deps/kernel-cloud
 #   kernel-i386  the same for linux-image-686-pae, in build/deps/kernel-i386
 #   qemu-plugin  qemu-plugin.h, for the instruction counter
+#   apt          only the package lists of Debian 12, in build/deps/apt/bookworm-amd64
 set -eu
 . "$(dirname "$0")/common.sh"
 tools=$(cd "$(dirname "$0")" && pwd -P)
 
-# apt_root SUITE [ARCH]: sets $conf to a private apt configuration of that suite.
+# apt_root SUITE [ARCH]: sets $conf to a private apt configuration of that suite. It holds absolute names, so it is made
+# anew when the tree has moved.
 apt_root() {
-    conf=$deps/apt/$1-${2:-amd64}/apt.conf
-    [ -e "$deps/apt/$1-${2:-amd64}/ready" ] || {
+    private=$deps/apt/$1-${2:-amd64}
+    conf=$private/apt.conf
+    if [ "$(cat "$private/ready" 2>/dev/null)" != "$private" ]; then
         say "reading the package lists of Debian $1"
-        "$tools/private-apt.sh" "$deps/apt/$1-${2:-amd64}" "${2:-amd64}" "$1"
-        touch "$deps/apt/$1-${2:-amd64}/ready"
-    }
+        "$tools/private-apt.sh" "$private" "${2:-amd64}" "$1"
+        echo "$private" > "$private/ready"
+    fi
 }
 
 # unpack PACKAGE...: downloads packages of the current apt root and unpacks them into $work/root.
@@ -133,6 +136,7 @@ for wanted; do
         kernel-cloud) part kernel-cloud linux linux-image-cloud-amd64 bookworm amd64 ;;
         kernel-i386) part kernel-i386 linux linux-image-686-pae bookworm i386 ;;
         qemu-plugin) part qemu-plugin qemu_plugin ;;
+        apt) apt_root bookworm ;;
         *) die "deps.sh: no such part: $wanted" ;;
     esac
 done

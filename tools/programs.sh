@@ -10,8 +10,7 @@ packages="python3 libpython3.11-testsuite perl openssl sqlite3 gcc libc6-dev das
 
 [ ! -e "$guest/programs.cpio" ] || exit 0
 conf=$deps/apt/bookworm-amd64/apt.conf
-"$tools/deps.sh" busybox
-[ -e "$conf" ] || "$tools/private-apt.sh" "${conf%/apt.conf}" amd64 bookworm
+"$tools/deps.sh" apt
 say "downloading $packages"
 work=$guest/programs-work
 rm -rf "$work"
