@@ -47,8 +47,8 @@ struct Vcpu {
     u64 direction = 1;         // +1 or -1 as DF says: for generated string code
     u64 seg_base[6] = {};   // linear bases by x86::Seg, as generated code adds them (copies of seg[].base)
     u64 jump_cache = 0;     // host address of this privilege class's jump cache
-    u64 return_top = 0;     // byte offset in the return ring
-    u64 epoch = 0;          // changes whenever x86 flushes instruction translations
+    u64 link_epoch = 0;     // the epoch as user code's links compare it
+    u64 epoch = 0;          // the same as the jump cache's tags contain it; changes whenever x86 flushes instruction translations
     // TLB refill by hand-written code: the guest's root and the frame table, physical.
     u64 refill_root = 0, refill_frames = 0, refill_frame_count = 0, refill_flags = 0;
     u64 refill_save[6] = {};
@@ -122,7 +122,7 @@ BMBT_AT(VCPU_SYSTEM_FLAGS, system_flags);
 BMBT_AT(VCPU_DIRECTION, direction);
 BMBT_AT(VCPU_SEG_BASE, seg_base);
 BMBT_AT(VCPU_JUMP_CACHE, jump_cache);
-BMBT_AT(VCPU_RETURN_TOP, return_top);
+BMBT_AT(VCPU_LINK_EPOCH, link_epoch);
 BMBT_AT(VCPU_EPOCH, epoch);
 BMBT_AT(VCPU_REFILL_ROOT, refill_root);
 BMBT_AT(VCPU_REFILL_FRAMES, refill_frames);

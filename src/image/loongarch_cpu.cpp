@@ -22,6 +22,11 @@ void LoongArchCpu::set_refill_root(Vcpu& v, bool on, u64 root_gpa, bool global_p
     host::set_refill_root(v, on && f.ram() ? f.host() : 0, global_pages);
 }
 
+void LoongArchCpu::invalidate_all() {
+    host::Tlb::invalidate_all();
+    if (v_) host::forget_mixed_global(*v_);
+}
+
 bool LoongArchCpu::split_large(u64 gpa) {
     u64 n = gpa / 2_MiB;
     if (n >= summary_.size()) return false;

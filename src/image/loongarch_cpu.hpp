@@ -16,7 +16,7 @@ class LoongArchCpu final : public HostCpu, public Line {
     // The machine's two ends, which know what else must be done.
     using End = void (*)(int code, const char* reason);
     using Restart = void (*)();
-    void connect(Pc& pc, End end, Restart restart) { pc_ = &pc, end_ = end, restart_ = restart; }
+    void connect(Vcpu& v, Pc& pc, End end, Restart restart) { v_ = &v, pc_ = &pc, end_ = end, restart_ = restart; }
 
     // Tells the refill handler which 2 MiB ranges are plain RAM. Only with an empty TLB.
     void summarize();
@@ -24,7 +24,7 @@ class LoongArchCpu final : public HostCpu, public Line {
     void fill_pair(u64 va, u16 asid, u64 even, u64 odd) override { host::Tlb::replace(va, asid, even, odd, 12); }
     void invalidate_page(u16 asid, u64 va) override { host::Tlb::invalidate_page(asid, va); }
     void invalidate_asid(u16 asid) override { host::Tlb::invalidate_asid(asid); }
-    void invalidate_all() override { host::Tlb::invalidate_all(); }
+    void invalidate_all() override;
     void set_asid(u16 asid) override { host::Tlb::set_asid(asid); }
     unsigned asids() override { return host::Tlb::asid_limit(); }
     void set_refill_root(Vcpu&, bool on, u64 root_gpa, bool global_pages) override;
@@ -49,6 +49,7 @@ class LoongArchCpu final : public HostCpu, public Line {
     host::Interrupts& interrupts_;
     PhysicalMap& memory_;
     std::span<u8> summary_;
+    Vcpu* v_ = nullptr;
     Pc* pc_ = nullptr;
     End end_ = nullptr;
     Restart restart_ = nullptr;

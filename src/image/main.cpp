@@ -142,7 +142,7 @@ void end_machine(int code, const char* reason) {
                                                .cpu = m.vcpu,
                                                .shadow_ram = m.guest_ram + Shadow::base,
                                                .rom = m.rom});
-    m.cpu->connect(*m.pc, end_machine, [] { start_guest(); });
+    m.cpu->connect(m.vcpu, *m.pc, end_machine, [] { start_guest(); });
     m.pc->watch_serial_room(m.cpu);
     auto state = m.vectors ? Result<CpuState>(reset_state()) : load_guest(m.config, m.files, *m.memory, *m.pc);
     if (!state) host::fail("{}", state.error().what);

@@ -81,7 +81,7 @@ const Insn& BlockStore::insn(const BlockInfo& b, unsigned n) const {
     return m_.insns[b.insns + static_cast<u32>(__builtin_popcountll(b.in_cpp & mask(n)))];
 }
 
-void BlockStore::link(u32 from, unsigned n, u32 to, u64 epoch) {
+void BlockStore::link(u32 from, unsigned n, u32 to, u16 epoch) {
     BlockInfo &source = m_.blocks[from], &target = m_.blocks[to];
     u32 index = source.exits + n;
     ExitInfo& e = m_.exits[index];
@@ -94,7 +94,10 @@ void BlockStore::link(u32 from, unsigned n, u32 to, u64 epoch) {
         return link(from, n, to, epoch);
     }
     char* base = reinterpret_cast<char*>(source.code);
-    if (e.exit.epoch_site) __atomic_store_n(reinterpret_cast<u64*>(base + e.exit.epoch_site), epoch, __ATOMIC_RELEASE);
+    if (e.exit.epoch_site) {
+        constexpr u32 lu12i_w_t0 = 0b0001010u << 25 | 12;
+        __atomic_store_n(reinterpret_cast<u32*>(base + e.exit.epoch_site), lu12i_w_t0 | epoch << 5, __ATOMIC_RELEASE);
+    }
     char* site = base + e.exit.site;
     la64::retarget(reinterpret_cast<u32*>(site), reinterpret_cast<char*>(target.code) - site);
 }

@@ -89,7 +89,7 @@ class BlockStore {
     const u32* pointer(bool user, u64 pc) const { return reinterpret_cast<const u32*>(pc - regions_[user].execute_delta); }
 
     // Links exit n of a block to another block; undoes all links to a block, one exit's, or all that leave their page.
-    void link(u32 from, unsigned n, u32 to, u64 epoch);
+    void link(u32 from, unsigned n, u32 to, u16 epoch);
     void unlink_incoming(u32 id);
     void unlink(ExitInfo&);
     // Takes the block out of everything: it is never entered again.

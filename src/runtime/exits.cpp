@@ -131,7 +131,7 @@ void Runtime::take_exit(u32 id, unsigned n) {
         if (local) {
             store_.link(id, n, to, 0), stats_.links++;
         } else if (user()) {
-            if (e.epoch_site) store_.link(id, n, to, u64{spaces_.epoch()} << epoch_shift), stats_.links++;
+            if (e.epoch_site) store_.link(id, n, to, spaces_.epoch()), stats_.links++;
         } else if (cross_link_count_ < std::size(cross_links_)) {
             cross_links_[cross_link_count_++] = {id, n};
             if (!from_global || !last_fetch_global(next.key)) kernel_not_global_ = true;

@@ -160,6 +160,7 @@ void Runtime::sync_user_page() {
     auto* page = reinterpret_cast<u64*>(user_page_);
     for (unsigned n = 0; n < 6; n++) page[VCPU_SEG_BASE / 8 + n] = v_.seg_base[n];
     page[VCPU_JUMP_CACHE / 8] = sides_[1].jump_cache_address;
+    page[VCPU_LINK_EPOCH / 8] = u64{spaces_.epoch()} << 12;
     page[VCPU_EPOCH / 8] = u64{spaces_.epoch()} << epoch_shift;
     page[VCPU_DIRECTION / 8] = v_.direction;
 }

@@ -211,16 +211,9 @@ void Block::emit_site(u64 target, u32 begin) {
     Label stale;
     if (mode.user() && !page_local(target)) {
         // Another page: right only while the address space is the one the link was made in.
-        Label past, epoch;
-        as.adr(t0, epoch);
-        as.ld_d(t1, t0, 0);
-        as.ld_d(t0, host::state, VCPU_EPOCH);
-        as.b(past);
-        if (as.size() & 4) as.nop();
-        as.bind(epoch);
         epoch_site = static_cast<u32>(as.size());
-        as.emit(0), as.emit(0);
-        as.bind(past);
+        as.lu12i_w(t0, 0);
+        as.ld_d(t1, host::state, VCPU_LINK_EPOCH);
         as.bne(t0, t1, stale);
     }
     u32 site = static_cast<u32>(as.size());

@@ -52,7 +52,8 @@ struct Snapshot {
 
 // A way out of the block to a known address, all registers whole and all flags in theirs from `check` on. The word at `site`
 // is a `b` that the runtime points at the next block; until then it goes to the code behind it, which asks for that.
-// Outside the block's own page user code first compares the epoch kept in the word at `epoch_site` (0: there is none).
+// Outside the block's own page user code first compares the epoch: the lu12i.w at `epoch_site` loads the link's (0: there
+// is none). It is part of an instruction because user code may not read the code cache.
 // Offsets are bytes from the block's start.
 struct Exit {
     u64 target;  // RIP
