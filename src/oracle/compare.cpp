@@ -54,7 +54,7 @@ void ExpectedMemory::prepare(const Vector& v, const u8* seeded) {
 }
 
 Differences compare(const Vector& v, const State& before, const State& found, const Outcome& outcome,
-                    const ExpectedMemory& memory, const u8* data) {
+                    const ExpectedMemory& memory, const u8* data, u32 ignored_mxcsr) {
     using Kind = Difference::Kind;
     Differences out;
     if (outcome.vector != v.outcome.vector)
@@ -71,6 +71,7 @@ Differences compare(const Vector& v, const State& before, const State& found, co
     drop_null_privileges(expected);
     drop_null_privileges(actual);
     Mask mask = always_ignored(v.mode);
+    mask.words[word::mxcsr] |= ignored_mxcsr;
     for (usize i = 0; i + 9 <= v.ignore.size(); i += 9) {
         u64 bits;
         std::memcpy(&bits, &v.ignore[i + 1], 8);

@@ -28,9 +28,9 @@ struct ExpectedMemory {
     void prepare(const Vector&, const u8* seeded);  // seeded: the file's memory
 };
 
-// `expected` holds the data pages as they should be now.
+// `expected` holds the data pages as they should be now. `ignored_mxcsr`: flags that the engine is known not to set.
 Differences compare(const Vector&, const State& before, const State& actual, const Outcome&,
-                    const ExpectedMemory& expected, const u8* data);
+                    const ExpectedMemory& expected, const u8* data, u32 ignored_mxcsr = 0);
 
 // The name of a state's word: "rax", "flags", "xmm3.hi".
 const char* word_name(unsigned index);

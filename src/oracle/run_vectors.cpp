@@ -102,6 +102,7 @@ void VectorRun::finish() {
     Line last;
     last.decimal(totals_.passed).text(" passed, ").decimal(totals_.failed).text(" failed");
     if (totals_.skipped) last.text(", ").decimal(totals_.skipped).text(" not for this mode");
+    if (ignored_mxcsr_) last.text(" (not compared: MXCSR bits ").hex(ignored_mxcsr_).text(")");
     report_.line(last.get());
 }
 
@@ -110,7 +111,7 @@ bool VectorRun::halted() {
     Outcome outcome;
     if (!machine_.store(vector_, after, outcome)) return gave_up("it halted outside of the exception handlers");
     expected_.prepare(vector_, machine_.seeded());
-    Differences found = compare(vector_, before_, after, outcome, expected_, machine_.data());
+    Differences found = compare(vector_, before_, after, outcome, expected_, machine_.data(), ignored_mxcsr_);
     if (!found.count)
         totals_.passed++;
     else if (totals_.failed++ < shown_)

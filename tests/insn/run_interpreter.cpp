@@ -59,7 +59,7 @@ int main(int argc, char** argv) {
             auto machine = std::make_unique<GuestMachine>(*cpu, map, 0);
             Interpreter interpreter;
             Output output;
-            auto run = std::make_unique<VectorRun>(file, *machine, *cpu, output, shown);
+            auto run = std::make_unique<VectorRun>(file, *machine, *cpu, output, 0, shown);
             Totals t = run_vectors(*run, *cpu, interpreter, variant);
             failed |= t.failed || t.malformed || t.no_memory;
             free(ram);
