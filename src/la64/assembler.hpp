@@ -38,6 +38,9 @@ class Assembler : public Instructions<Assembler> {
     // Starts again at the buffer's begin. Labels do not survive.
     void clear() { at_ = begin_, overflowed_ = false; }
 
+    // Forgets what was written from byte `size` on. Labels that were used since must not be bound.
+    void rewind(usize size) { at_ = begin_ + size / 4; }
+
     void emit(u32 word) {
         if (at_ != end_) [[likely]]
             *at_++ = word;

@@ -17,6 +17,8 @@ void Block::begin(const Insn& insn, u64 rip, u64 flags_live_after) {
                                             : insn.opcode_map == 1 && (insn.opcode >> 4 == 4 || insn.opcode >> 4 == 8 || insn.opcode >> 4 == 9);
     if (!conditional) compared_in_vectors_ = false;
     ++insn_count_;
+    out_of_temps_ = false;
+    start_ = {as.size(), exit_count_, cold_count_, snapshot_count_, in_cpp_, flags_, pending_, sign32_, zero32_};
     take_snapshot();
 }
 
@@ -33,13 +35,27 @@ void Block::take_snapshot() {
 }
 
 Gpr Block::temp() {
-    if (temps_used_ >= std::size(host::temps)) [[unlikely]] bad_operand("temporaries");
+    if (temps_used_ >= std::size(host::temps)) [[unlikely]] {
+        out_of_temps_ = true;
+        return host::temps[0];
+    }
     return host::temps[temps_used_++];
 }
 
 Vr Block::vector_temp() {
     if (vector_temps_used_ >= 16) [[unlikely]] bad_operand("vector temporaries");
     return host::vtemp(vector_temps_used_++);
+}
+
+void Block::retreat() {
+    as.rewind(start_.code);
+    exit_count_ = start_.exits, cold_count_ = start_.cold, snapshot_count_ = start_.snapshots;
+    in_cpp_ = start_.in_cpp;
+    flags_ = start_.flags;
+    pending_ = start_.pending, sign32_ = start_.sign32, zero32_ = start_.zero32;
+    temps_used_ = 0;
+    ended_ = out_of_temps_ = false;
+    take_snapshot();
 }
 
 Gpr Block::constant(u64 value) {

@@ -113,9 +113,10 @@ class Block {
     // A temporary with a constant, or zero.
     Gpr constant(u64);
     Vr vector_temp();
-    // Lets the temporaries taken since a mark be used again.
-    unsigned temps_mark() const { return temps_used_; }
-    void temps_release(unsigned mark) { temps_used_ = mark; }
+    // More were asked for than there are: the instruction's code is void, see retreat().
+    bool out_of_temps() const { return out_of_temps_; }
+    // Goes back to where the current instruction began, as if nothing had been written for it.
+    void retreat();
 
     // --- guest registers
     Gpr whole(unsigned reg);                 // all 64 bits right
@@ -219,6 +220,13 @@ class Block {
         FlagState flags;
     };
     Cold* cold(Cold::Kind);
+    struct Progress {
+        usize code = 0;
+        unsigned exits = 0, cold = 0, snapshots = 0;
+        u64 in_cpp = 0;
+        FlagState flags;
+        u16 pending = 0, sign32 = 0, zero32 = 0;
+    };
     void emit_flag_registers(const FlagState&);
     void emit_pending(u16 pending);
     void emit_site(u64 target, u32 begin);
@@ -241,7 +249,8 @@ class Block {
     const Insn* insn_ = nullptr;
     u64 rip_ = 0, flags_live_ = 0, in_cpp_ = 0;
     unsigned insn_count_ = 0, exit_count_ = 0, cold_count_ = 0, temps_used_ = 0, vector_temps_used_ = 0, snapshot_count_ = 0;
-    bool ended_ = false, full_ = false;
+    bool ended_ = false, full_ = false, out_of_temps_ = false;
+    Progress start_;  // of the current instruction
     u32 main_size_ = 0;
     FlagState flags_;
     u16 pending_ = 0, sign32_ = 0, zero32_ = 0;

@@ -53,6 +53,7 @@ void shift_constant(Block& b, const Insn& i, unsigned n) {
     auto& as = b.as;
     bool need = b.flags_needed();
     if (n == 0) {
+        if (o.is(OperandKind::Memory)) return b.callout();  // the access is checked all the same
         // The upper half becomes zero all the same.
         if (o.is(OperandKind::Gpr) && size == 4) as.bstrpick_d(b.write32(o.reg, Upper::Zero), host::guest[o.reg], 31, 0);
         return;

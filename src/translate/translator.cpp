@@ -65,8 +65,15 @@ void generate(Block& b, const Source& source, const Decoded& code) {
         u64 seen = (live[n] & ~u64{2}) | (live[n] & 2 ? flag::of : 0);
         b.begin(i, rip, seen);
         const Row* row = row_of(i.mnemonic);
-        if (inline_here(b, row, i)) row->emit(b, i);
-        else b.callout();
+        if (inline_here(b, row, i)) {
+            row->emit(b, i);
+            if (!b.out_of_temps()) {
+                rip += i.length;
+                continue;
+            }
+            b.retreat();
+        }
+        b.callout();
         rip += i.length;
     }
     if (b.mode.code_size() != x86::CodeSize::Bits64) rip &= mask(b.mode.code_size() == x86::CodeSize::Bits32 ? 32 : 16);
