@@ -295,14 +295,15 @@ void test_window(Bench& b) {
     EXPECT_EQ(load(b, Plv::User, b.window.jump_cache() + 0x1008).code, done);
     EXPECT_EQ(b.v.gpr[x86::Rax], 0x7777);
 
-    // PLV3 cannot change what it executes or where it is led; it reads its links' epochs.
+    // PLV3 cannot change what it executes or where it is led, nor read code where the chip can say so.
     EXPECT_EQ(store(b, Plv::User, b.window.jump_cache() + 0x1008, 0).code, ECODE_PME);
     EXPECT_EQ(*reinterpret_cast<u64*>(b.jump_cache + 0x1008), 0x7777);
     EXPECT(store(b, Plv::User, b.window.code(), 0).code != done);
     host::Tlb::invalidate_all();
     EXPECT(store(b, Plv::User, b.window.code(), 0).code != done);
     host::Tlb::invalidate_all();
-    EXPECT(load(b, Plv::User, b.window.code()).code == done);
+    unsigned read = load(b, Plv::User, b.window.code()).code;
+    EXPECT(read == ECODE_PNR || read == done);  // QEMU forgets NR once a page has been fetched from
     // Outside the parts there is nothing.
     for (u64 offset : {u64{1} << 35, u64{64} << 10, (u64{1} << 36) + 8_KiB, (u64{1} << 37) + 2_MiB, (u64{1} << 39) - 8})
         EXPECT_EQ(load(b, Plv::User, b.window.base() + offset).code, ECODE_REFILL);
@@ -312,7 +313,7 @@ void test_window(Bench& b) {
     for (u64 va : {b.window.page(), b.window.jump_cache(), b.window.code()}) {
         load(b, Plv::User, va);
         unsigned end = load(b, Plv::Kernel, va).code;
-        EXPECT_EQ(end, ECODE_PPI);
+        EXPECT(end == ECODE_PPI || end == ECODE_PNR);
         host::Tlb::invalidate_all();
         EXPECT_EQ(load(b, Plv::Kernel, va).code, ECODE_REFILL);
         EXPECT_EQ(store(b, Plv::Kernel, va, 0).code, ECODE_REFILL);

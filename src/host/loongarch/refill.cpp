@@ -49,7 +49,7 @@ UserWindow::Region UserWindow::region(Part part, u64 rights) {
 }
 
 UserWindow::UserWindow(Part code, Part page, Part jump_cache)
-    : regions_{region(code, 0), region(page, tlb_lo::dirty() | tlb_lo::no_execute()),
+    : regions_{region(code, tlb_lo::no_read()), region(page, tlb_lo::dirty() | tlb_lo::no_execute()),
                region(jump_cache, tlb_lo::no_execute()), Region{}} {
     static_assert(sizeof(Region) == REGION_BYTES && offsetof(Region, base) == REGION_BASE &&
                   offsetof(Region, size) == REGION_SIZE && offsetof(Region, lo) == REGION_LO &&
