@@ -26,6 +26,7 @@ void Runtime::left() {
             return on_odd_access();
         case Ecode::Fpe:  // an invalid operation, whose result LoongArch would choose otherwise than x86
             stats_.float_traps++;
+            static_cast<void>(vcpu_mxcsr(v_));
             return run_again_in_cpp();
         default: break;
     }

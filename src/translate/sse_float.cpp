@@ -121,7 +121,13 @@ void round_into(Block& b, Vr t, Vr s, unsigned imm) {
 template <unsigned size>
 void round_packed(Block& b, const Insn& i) {
     Vr d = xmm(i.op[0]), s = source(b, i.op[1]), t = d == s ? b.vector_temp() : d;
-    round_into<size>(b, t, s, immediate(b, i.op[2]));
+    unsigned imm = immediate(b, i.op[2]);
+    if (bit(imm, 3)) {
+        // A signalling NaN must trap before the other elements have set the inexact flag.
+        Vr none = b.vector_temp();
+        size == 4 ? b.as.vfcmp_caf_s(none, s, s) : b.as.vfcmp_caf_d(none, s, s);
+    }
+    round_into<size>(b, t, s, imm);
     copy(b, d, t);
 }
 template <unsigned size>

@@ -22,7 +22,7 @@ constexpr u64 fcsr_guest = 1 << 4;  // the invalid operation traps
 u32 take_fp_flags() {
     u64 fcsr;
     asm volatile("movfcsr2gr %0, $fcsr0" : "=r"(fcsr));
-    if (!bits(fcsr, 20, 16)) return 0;
+    // QEMU keeps the rounding mode of a conversion that trapped until the FCSR is written.
     asm volatile("movgr2fcsr $fcsr0, %0" ::"r"(fcsr_guest));
     constexpr u32 invalid = 1, zero_divide = 4, overflow = 8, underflow = 16, inexact = 32;  // MXCSR
     return (bit(fcsr, 16) ? inexact : 0) | (bit(fcsr, 17) ? underflow : 0) | (bit(fcsr, 18) ? overflow : 0) |
