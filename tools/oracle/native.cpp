@@ -220,10 +220,8 @@ void Native::seal() {
 
 RunResult Native::run(u16 entry, std::span<const u8> code, const State& before, State& after, Outcome& outcome) {
     u8* pages = reinterpret_cast<u8*>(u64{layout::region});
-    std::memset(pages + last_entry_, 0xcc, last_size_);
+    std::memset(pages + layout::code, 0xcc, layout::code_size);  // the last vector may have written there
     std::memcpy(pages + entry, code.data(), code.size());
-    last_entry_ = entry;
-    last_size_ = code.size();
 
     job.before = &before;
     job.after = &after;

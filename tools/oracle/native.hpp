@@ -27,10 +27,6 @@ class Native {
     void seal();      // makes the read-only page so
 
     RunResult run(u16 entry, std::span<const u8> code, const State& before, State& after, Outcome&);
-
- private:
-    u16 last_entry_ = layout::code;
-    usize last_size_ = 0;
 };
 
 }  // namespace bmbt::oracle
