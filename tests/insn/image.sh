@@ -1,0 +1,23 @@
+#!/bin/sh
+# Makes vectors, records them on this machine and runs them in the image: image.sh <oracle> <bmbt> <count> <seed>.
+# Exits 0 when every one passed in each of the image's modes.
+set -eu
+oracle=${1:?usage: image.sh <oracle> <bmbt> <count> <seed>} bmbt=$2 count=$3 seed=$4
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0
+
+texts=
+for text in "$here"/*.txt; do
+    case $text in */CMakeLists.txt) ;; *) texts="$texts $text" ;; esac
+done
+"$oracle" record -o "$work/written" $texts
+"$oracle" generate -o "$work/generated" --seed "$seed" --count "$count"
+for vectors in written generated; do
+    # A hang is an error too; QEMU then ignores SIGTERM.
+    timeout -s KILL 600 "$bmbt" run --memory 64M --vectors "$work/$vectors" </dev/null >"$work/out" 2>&1 || failed=1
+    grep -q ' passed, 0 failed' "$work/out" || failed=1
+    grep -a 'bmbt:' "$work/out" || true
+done
+exit $failed
