@@ -19,7 +19,7 @@ struct alignas(16) Xmm {
     u64 lo = 0, hi = 0;
 };
 
-// Flags are kept as sources: how they were made (FlagKind) and two operands. See docs/flags.md.
+// Flags are kept as sources: how they were made (FlagOp) and two operands. See docs/flags.md.
 struct LazyFlags {
     u64 a = 0, b = 0, kind = 0;
 };

@@ -46,7 +46,7 @@ void forget_mixed_global(Vcpu&);
 // Before there is a window.
 void hide_window(Vcpu&);
 
-// The user window: what PLV3 code has besides the guest's pages, in a top-level slot that the guest leaves free.
+// The user window (docs/window.md): what PLV3 code has besides the guest's pages, in a top-level slot that the guest leaves free.
 // Nothing in it can be reached from PLV0; the code can be executed but neither read (where the chip has NR) nor
 // written; the user page (tp at PLV3) read and written; the jump cache read.
 class UserWindow {

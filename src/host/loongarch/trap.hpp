@@ -20,7 +20,7 @@
 #include "host/loongarch/csr.hpp"
 
 extern "C" {
-void guest_exit(bmbt::Vcpu&);                // defined by src/runtime
+void guest_exit(bmbt::Vcpu&);                // defined by the image
 [[noreturn]] void enter_guest(bmbt::Vcpu&);  // as if a guest_exit had just returned; the first time
 void guest_gate();                           // PLV0 guest code calls this with jirl $ra; never call it from C++
 extern char guest_gate_end[];
