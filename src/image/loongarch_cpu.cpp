@@ -31,10 +31,14 @@ bool LoongArchCpu::split_large(u64 gpa) {
     u64 n = gpa / 2_MiB;
     if (n >= summary_.size()) return false;
     bool writable = summary_[n] & host::summary::writable;
-    // A large entry without D may stay: it forbids what must be forbidden, and 4 KiB entries appear only where none is.
     bool plain = summary_[n] & host::summary::plain;
     summary_[n] = 0;
     return writable || plain;
+}
+
+bool LoongArchCpu::fills_large(u64 gpa, u64 page_size) {
+    u64 n = gpa / 2_MiB;
+    return v_ && v_->refill_root && page_size >= 2_MiB && n < summary_.size() && summary_[n] & host::summary::plain;
 }
 
 void LoongArchCpu::set(bool level) {

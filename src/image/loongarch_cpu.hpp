@@ -31,6 +31,8 @@ class LoongArchCpu final : public HostCpu, public Line {
     bool split_large(u64 gpa) override;
     bool mixed_global(Vcpu& v) override { return host::mixed_global(v); }
 
+    bool fills_large(u64 gpa, u64 page_size) override;
+
     void take_interrupts() override;
     void set_timer(u64 deadline) override { clock_.program_timer(deadline_ = deadline); }
     void wait() override { interrupts_.wait(clock_, deadline_); }

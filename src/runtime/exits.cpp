@@ -72,7 +72,8 @@ void Runtime::on_gate() {
 void Runtime::run_in_cpp(u32 id, unsigned n, bool resume) {
     BlockInfo& b = store_.block(id);
     unsigned s = 0;
-    while (s + 1 < b.snapshot_count && store_.snapshot(b, s + 1).insn <= n) s++;
+    // A slow path leaves before anything of the instruction is done, a callout after all that it does inline.
+    while (s + 1 < b.snapshot_count && (resume ? store_.snapshot(b, s + 1).insn <= n : store_.snapshot(b, s).insn < n)) s++;
     recover(b, store_.snapshot(b, s));
     const Insn& i = store_.insn(b, n);
     u64 sequential = v_.rip + i.length;
@@ -127,13 +128,15 @@ void Runtime::take_exit(u32 id, unsigned n) {
     if (to == no_block || flushed_code_) return dispatch();
     BlockInfo &from = store_.block(id), &next = store_.block(to);
     const Exit& e = store_.exit(from, n).exit;
-    bool local = e.page_local && next.key.gpa2 == ~u64{0};
+    // A user program can come here with any exit of its own, so the pages are compared too.
+    bool local = e.page_local && next.key.gpa2 == ~u64{0} && from.key.gpa >> 12 == next.key.gpa >> 12;
     if (from.valid) {
         if (local) {
             store_.link(id, n, to, 0), stats_.links++;
         } else if (user()) {
             if (e.epoch_site) store_.link(id, n, to, spaces_.epoch()), stats_.links++;
-        } else if (cross_link_count_ < std::size(cross_links_)) {
+        } else {
+            if (cross_link_count_ == std::size(cross_links_)) unlink_across_pages();
             cross_links_[cross_link_count_++] = {id, n};
             if (!from_global || !last_fetch_global(next.key)) kernel_not_global_ = true;
             store_.link(id, n, to, 0), stats_.links++;
@@ -177,7 +180,7 @@ void Runtime::on_interrupt() {
     host_.take_interrupts();
     board_.run_timers();
     if (board_.take_nmi()) v_.nmi_pending = true;
-    if (u64 next = board_.next_timer(); next != timer_) host_.set_timer(timer_ = next);
+    host_.set_timer(timer_ = board_.next_timer());  // always: the host's may have come early
     if (host_.in_gate(v_.host.pc)) return;
     if (!interrupt_ready() && board_.stop() == Stop::None) return;
     if (step_.active) return;  // the interrupted instruction is being finished already

@@ -32,12 +32,17 @@ bool Runtime::fill(u64 va, bool write) {
     if (!t) return false;
     u64 half = tlb_half_of(*t, write);
     if (!half || (write && !tlb_half::dirty.of(half))) return false;
+    // The handler maps a plain large page with one entry; small ones beside it would hit twice.
+    if (host_.fills_large(t->gpa, t->page_size) && !(write && !t->writable)) {
+        host_.invalidate_page(spaces_.asid(), va);
+        return true;
+    }
     bool odd = linear & page_size;
     // The other half too, if its page has been used; a global entry needs both halves global.
     u64 other = 0;
     if (auto o = peek_walk(memory_, v_.paging, linear ^ page_size); o && o->accessed) other = tlb_half_of(*o, false);
-    bool global = tlb_half::global.of(half) && (tlb_half::global.of(other) || !tlb_half::valid.of(other));
-    half = tlb_half::global.put(half, global), other = tlb_half::global.put(other, global);
+    bool global = tlb_half::global.of(half);
+    if (tlb_half::global.of(other) != global) other = tlb_half::global(global);
     host_.fill_pair(va, spaces_.asid(), odd ? other : half, odd ? half : other);
     stats_.slow_fills++;
     return true;

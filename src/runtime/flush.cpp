@@ -42,13 +42,17 @@ void Runtime::forget_code_mappings() {
     clear_jump_cache(sides_[0]);
     clear_ring(sides_[0]);
     clear_ring(sides_[1]);
+    unlink_across_pages();
+    kernel_not_global_ = false;
+    must_dispatch_ = true;
+}
+
+void Runtime::unlink_across_pages() {
     for (u32 n = 0; n < cross_link_count_; n++) {
         auto [block, exit] = cross_links_[n];
         store_.unlink(store_.exit(store_.block(block), exit));
     }
     cross_link_count_ = 0;
-    kernel_not_global_ = false;
-    must_dispatch_ = true;
 }
 
 void Runtime::refill_root_changed() {
@@ -57,11 +61,29 @@ void Runtime::refill_root_changed() {
     host_.set_refill_root(v_, four_level, v_.paging.cr3 & 0x000f'ffff'ffff'f000, cr4 & cr4::pge);
 }
 
+// A page table of the last level covers the address: what it maps, or has unmapped, is one 4 KiB page.
+bool Runtime::maps_small_page(u64 linear) const {
+    if (!v_.long_mode() || !(v_.paging.cr0 & cr0::pg)) return false;
+    u64 table = v_.paging.cr3;
+    for (unsigned shift : {39u, 30u, 21u}) {
+        constexpr u64 address = 0x000f'ffff'ffff'f000, present = 1, large = 0x80;
+        const u8* p = memory_.pointer((table & address) + bits(linear, shift + 8, shift) * 8);
+        if (!p) return false;
+        table = *reinterpret_cast<const u64*>(p);
+        if (!(table & present) || table & large) return false;
+    }
+    return true;
+}
+
 void Runtime::flush_page(Vcpu&, u64 linear) {
     stats_.tlb_page_flushes++;
-    if (host_.mixed_global(v_)) host_.invalidate_all();
-    else host_.invalidate_page(spaces_.asid(), linear);
-    if (!v_.long_mode() && bit(linear, 31)) host_.invalidate_page(spaces_.asid(), linear | 0xffff'ffff'0000'0000);
+    // One INVLPG drops a large page whole, whatever pieces it is in here.
+    if (!maps_small_page(linear) || host_.mixed_global(v_)) {
+        host_.invalidate_all();
+        stats_.tlb_all_flushes++;
+        return forget_code_mappings();
+    }
+    host_.invalidate_page(spaces_.asid(), linear);
     if (code_pages_[linear >> 12 & 4095]) forget_code_mappings();
     else fetch_[linear >> 12 & 63] = {};
 }
@@ -157,7 +179,8 @@ void Runtime::code_written(u64 gpa, u64 size) {
 }
 
 void Runtime::map_changed(u64 gpa, u64 size) {
-    for (u64 page = gpa; page < gpa + size; page += page_size) {
+    u64 known = memory_.frames() * page_size, end = gpa < known ? gpa + std::min(size, known - gpa) : gpa;
+    for (u64 page = gpa; page < end; page += page_size) {
         for (u32 id = store_.first_in_frame(page); id != no_block; id = store_.first_in_frame(page)) {
             BlockInfo& b = store_.block(id);
             store_.remove(id);

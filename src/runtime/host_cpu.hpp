@@ -27,6 +27,8 @@ class HostCpu {
     // may exist, everything must be invalidated.
     virtual bool split_large(u64 gpa) = 0;
     virtual bool mixed_global(Vcpu&) = 0;
+    // The handler fills this page of the guest's, of this size, as a large entry.
+    virtual bool fills_large(u64 gpa, u64 page_size) = 0;
 
     // Takes what interrupts the host has for us: console input goes to the guest's serial port.
     virtual void take_interrupts() = 0;

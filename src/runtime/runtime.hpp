@@ -131,6 +131,8 @@ class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
     // flush.cpp
     void forget_code_mappings();  // links across pages, jump caches, return rings, the fetch cache
     void new_epoch();
+    void unlink_across_pages();
+    bool maps_small_page(u64 linear) const;
     void clear_jump_cache(CodeSide&);
     void clear_ring(CodeSide&);
     void refill_root_changed();

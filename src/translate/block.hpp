@@ -144,6 +144,7 @@ class Block {
     // --- memory. Addresses are linear; a reference that must be checked in C++ makes the whole instruction a callout
     // (see addressable), so what arrives here needs no checks.
     bool addressable(const Insn&) const;
+    bool has_small_operand(const Insn&) const;  // in a segment of 64 KiB
     Address address(i64 extra = 0);
     Address address_of(const x86::MemoryOperand&, unsigned address_size, i64 extra = 0);
     Gpr effective_address(const x86::MemoryOperand&, unsigned address_size);  // LEA: no segment, whole in address_size

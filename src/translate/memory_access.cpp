@@ -19,6 +19,12 @@ bool Block::addressable(const Insn& i) const {
     return true;
 }
 
+bool Block::has_small_operand(const Insn& i) const {
+    for (unsigned n = 0; n < i.operands; n++)
+        if (i.op[n].kind == OperandKind::Memory && mode.small(i.mem.seg)) return true;
+    return false;
+}
+
 Gpr Block::scaled(Gpr r, unsigned shift) {
     if (shift == 0) return r;
     Gpr t = temp();

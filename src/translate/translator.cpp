@@ -1,5 +1,7 @@
 #include "translate/translator.hpp"
 
+#include <Zydis/Mnemonic.h>
+
 #include "translate/rows.hpp"
 
 namespace bmbt {
@@ -12,6 +14,23 @@ bool may_fault(const Row* row, const Insn& i) {
     for (unsigned n = 0; n < i.operands; n++)
         if (i.op[n].is(OperandKind::Memory)) return true;
     return false;
+}
+
+// What has no row but never goes on behind itself: code there would be translated for nothing.
+bool always_leaves(u16 mnemonic) {
+    switch (mnemonic) {
+        case ZYDIS_MNEMONIC_INT:
+        case ZYDIS_MNEMONIC_INT3:
+        case ZYDIS_MNEMONIC_IRET:
+        case ZYDIS_MNEMONIC_IRETD:
+        case ZYDIS_MNEMONIC_IRETQ:
+        case ZYDIS_MNEMONIC_SYSCALL:
+        case ZYDIS_MNEMONIC_SYSRET:
+        case ZYDIS_MNEMONIC_SYSENTER:
+        case ZYDIS_MNEMONIC_SYSEXIT:
+        case ZYDIS_MNEMONIC_UD2: return true;
+        default: return false;
+    }
 }
 
 // Whether this machine state lets the row's code stand for the instruction; otherwise it runs in C++, checks and all.
@@ -28,6 +47,8 @@ bool inline_here(const Block& b, const Row* row, const Insn& i) {
             if (i.op[n].is(OperandKind::Mmx)) return false;
     }
     if (row->traits & Row::fp && !b.mode.mxcsr_default()) return false;
+    // The check of a 64 KiB segment's limit leaves in the middle of an instruction, where its flags must still be as they were.
+    if (row->reads && b.has_small_operand(i)) return false;
     return b.addressable(i);
 }
 
@@ -43,7 +64,7 @@ void decode_block(const Source& source, Mode mode, Decoded& out) {
         out.count++;
         out.length += i.length;
         const Row* row = row_of(i.mnemonic);
-        if (row && row->traits & Row::ends) return;
+        if ((row && row->traits & Row::ends) || always_leaves(i.mnemonic)) return;
     }
 }
 
