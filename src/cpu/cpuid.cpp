@@ -1,8 +1,11 @@
-// CPUID: a machine of the level x86-64-v2, presented as an Atom of the Silvermont family.
+// CPUID: a machine of the level x86-64-v2, presented as an Atom.
 //
-// Why this model: Linux lists it as free of L1TF, speculative store bypass, SWAPGS speculation and iTLB multihit, and
-// with ARCH_CAPABILITIES (see msr.cpp) it applies no page-table isolation, no retpolines and no VERW; C libraries take
-// it for a machine whose unaligned copies and REP string instructions are fast, which is true of translated code.
+// Two kinds of software choose by the model number, for different reasons, so supervisor and user code see neighbours
+// of one family. A kernel sees Saltwell, an in-order core: Linux takes it for free of every speculation fault and leaves
+// out page-table isolation, retpolines, barriers at each system call and the flushing of branch histories and return
+// stacks at each switch, which translated code does not need. (ARCH_CAPABILITIES, see msr.cpp, says the same, but not
+// every kernel believes all of its bits.) A C library sees Silvermont, whose unaligned copies and REP string
+// instructions are fast, which is true of translated code.
 #include "cpu/control.hpp"
 #include "cpu/operands.hpp"
 #include "cpu/platform.hpp"
@@ -20,7 +23,8 @@ constexpr u32 bit_set(std::initializer_list<unsigned> bits) {
 }
 
 constexpr u32 highest_basic = 0x16, highest_hypervisor = 0x4000'0010, highest_extended = 0x8000'0008;
-constexpr u32 signature = 0x0003'0678;  // family 6, model 37h, stepping 8
+constexpr u32 user_signature = 0x0003'0678;    // family 6, model 37h, stepping 8
+constexpr u32 kernel_signature = 0x0003'0661;  // family 6, model 36h, stepping 1
 
 // SSE3 SSSE3 CX16 PCID SSE4.1 SSE4.2 x2APIC POPCNT TSC-deadline XSAVE hypervisor
 constexpr u32 leaf1_ecx = bit_set({0, 9, 13, 17, 19, 20, 21, 23, 24, 26, 31});
@@ -60,7 +64,7 @@ CpuidResult basic(Vcpu& v, u32 leaf, u32 subleaf) {
     switch (leaf) {
         case 0: return {highest_basic, text("Genu"), text("ntel"), text("ineI")};
         case 1: {
-            CpuidResult r{signature, 1 << 16 | 8 << 8, leaf1_ecx, leaf1_edx};
+            CpuidResult r{v.cpl == 3 ? user_signature : kernel_signature, 1 << 16 | 8 << 8, leaf1_ecx, leaf1_edx};
             if (v.paging.cr4 & cr4::osxsave) r.ecx |= 1u << osxsave;
             if (apic_enabled(v)) r.edx |= 1u << apic;
             return r;
