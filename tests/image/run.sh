@@ -23,7 +23,15 @@ run() {
 
 run "self test" 0 ' 0 failed' all </dev/null
 run "self test, counted instructions" 0 ' 0 failed' all -icount shift=0,sleep=off </dev/null
-(sleep 2; echo hello) | run "console input" 0 '6 bytes, sum 542' uart
+# An interrupt by typing would disturb the tests before, so the line waits until it is asked for.
+typed() {
+    for _ in $(seq 100); do
+        if grep -q 'type a line' "$out"; then break; fi
+        sleep 1
+    done
+    echo hello
+}
+typed | run "console input" 0 '6 bytes, sum 542' uart
 run "failing exit" 1 'a failing exit, as asked' fail </dev/null
 run "wild access in the hypervisor" 1 'address not mapped .* address 0000000000001234' panic </dev/null
 run "CPU without LSX" 1 'has no LSX' all -cpu la464,lsx=off </dev/null
