@@ -103,58 +103,80 @@ void ignore_image_fields(Draft& d, const Insn& i, usize at) {
     ignore(d, place, d.mode == CodeSize::Bits64 ? 416 : 288, 464);
 }
 
-}  // namespace
+// One walk through the code in its order, as far as it was executed.
+class Walk {
+ public:
+    explicit Walk(Draft& d) : d_(d) {}
 
-bool find_undefined(Draft& d, std::string& why) {
-    u64 flags = 0;
-    u16 fsw = 0;
-    d.memory_ignore.clear();
-    for (u64& w : d.ignore) w = 0;
-    d.tolerance = Tolerance::Exact;
+    // `first`: the state before is the draft's. False, with the reason, as find_undefined() says.
+    bool once(bool first, std::string& why) {
+        bool branched = false;
+        const u64 start = d_.before.rip;
+        for (usize at = 0; at < d_.code.size();) {
+            Insn insn;
+            auto error = x86::decode(&d_.code[at], d_.code.size() - at, d_.mode, insn);
+            if (error != x86::DecodeError::None || !insn.length) break;
+            ZydisDecodedInstruction z = decode_with_flags(d_, at);
+            if (!may_read(insn, z, why)) return false;
 
-    bool branched = false;
-    const u64 start = d.before.rip;
-    for (usize at = 0; at < d.code.size();) {
-        Insn insn;
-        if (x86::decode(&d.code[at], d.code.size() - at, d.mode, insn) != x86::DecodeError::None || !insn.length) break;
-        ZydisDecodedInstruction z = decode_with_flags(d, at);
-        if (z.cpu_flags && z.cpu_flags->tested & flags) {
-            why = "it reads flags that an instruction before left undefined";
-            return false;
+            bool ended = d_.outcome.vector != x86::Vector::Bp;
+            bool faulted = ended && d_.after.rip == start + at && !branched;
+            if (ended && loops_) {
+                why = "it faults in a loop";
+                return false;
+            }
+            Undefined u = faulted ? undefined_by_faulting(insn, d_.outcome.vector)
+                                  : undefined_by(insn, first && at == 0 ? &d_.before : nullptr);
+            if (!branched) {
+                flags_ &= ~u.flags_written;
+                if (z.fpu_flags) fsw_ &= ~condition_codes(z.fpu_flags->modified | z.fpu_flags->set_0);
+            }
+            flags_ |= u.flags;
+            fsw_ |= u.fsw;
+            for (unsigned i = 0; i < 16; i++) d_.ignore[i] |= u.gpr[i];
+            d_.tolerance = u.tolerance;
+            ignore_image_fields(d_, insn, at);
+            if (u.flags == x86::flag::arithmetic) ignore_shifted(d_, insn, at);
+            if (faulted) break;
+            branched |= is_relative_branch(insn);
+            loops_ |= is_relative_branch(insn) && insn.imm < 0;
+            at += insn.length;
         }
+        d_.ignore[word::flags] = flags_;
+        d_.ignore[word::x87] = u64{fsw_} << 16;
+        return true;
+    }
+    bool loops() const { return loops_; }
+
+ private:
+    // Nothing that is undefined by now may be looked at.
+    bool may_read(const Insn& insn, const ZydisDecodedInstruction& z, std::string& why) const {
         bool stores_status = insn.mnemonic == ZYDIS_MNEMONIC_FNSTSW || insn.mnemonic == ZYDIS_MNEMONIC_FNSTENV ||
                              insn.mnemonic == ZYDIS_MNEMONIC_FNSAVE || insn.mnemonic == ZYDIS_MNEMONIC_FXSAVE ||
                              insn.mnemonic == ZYDIS_MNEMONIC_FXSAVE64;
-        if ((stores_status && fsw) || d.tolerance != Tolerance::Exact) {
-            why = "it goes on after a result that is not exact";
-            return false;
-        }
-        for (unsigned i = 0; i < 16; i++)
-            if (d.ignore[i]) {
-                why = "it goes on after a register became undefined";
-                return false;
-            }
-
-        bool faulted = d.outcome.vector != x86::Vector::Bp && d.after.rip == start + at && !branched;
-        Undefined u =
-            faulted ? undefined_by_faulting(insn, d.outcome.vector) : undefined_by(insn, at == 0 ? &d.before : nullptr);
-        if (!branched) {
-            flags &= ~u.flags_written;
-            if (z.fpu_flags) fsw &= ~condition_codes(z.fpu_flags->modified | z.fpu_flags->set_0);
-        }
-        flags |= u.flags;
-        fsw |= u.fsw;
-        for (unsigned i = 0; i < 16; i++) d.ignore[i] |= u.gpr[i];
-        d.tolerance = u.tolerance;
-        ignore_image_fields(d, insn, at);
-        if (u.flags == x86::flag::arithmetic) ignore_shifted(d, insn, at);
-        if (faulted) break;
-        branched |= is_relative_branch(insn);
-        at += insn.length;
+        bool undefined = d_.tolerance != Tolerance::Exact || !d_.memory_ignore.empty() || (stores_status && fsw_);
+        for (unsigned i = 0; i < 16; i++) undefined |= d_.ignore[i] != 0;
+        why = undefined ? "it goes on after a result became undefined" : "";
+        if (z.cpu_flags && z.cpu_flags->tested & flags_)
+            why = "it reads flags that an instruction before left undefined";
+        return why.empty();
     }
-    d.ignore[word::flags] |= flags;
-    d.ignore[word::x87] |= u64{fsw} << 16;
-    return true;
+
+    Draft& d_;
+    u64 flags_ = 0;
+    u16 fsw_ = 0;
+    bool loops_ = false;
+};
+
+}  // namespace
+
+bool find_undefined(Draft& d, std::string& why) {
+    d.memory_ignore.clear();
+    for (u64& w : d.ignore) w = 0;
+    d.tolerance = Tolerance::Exact;
+    Walk walk(d);
+    // A loop's first instructions see what its last ones left.
+    return walk.once(true, why) && (!walk.loops() || walk.once(false, why));
 }
 
 }  // namespace bmbt::oracle

@@ -1,5 +1,7 @@
 #include "generate.hpp"
 
+#include <algorithm>
+
 namespace bmbt::oracle {
 namespace {
 
@@ -26,9 +28,12 @@ Generator::Generator(u64 seed, const std::string& only, int mode) : seed_(seed),
             if ((mode < 0 || static_cast<int>(m) == mode) && in_mode(f, m)) turns_.push_back({&f, m});
     }
     for (const Form& f : oracle::forms()) {
-        bool fits = f.group == "alu" || f.group == "muldiv" || f.group == "shift" || f.group == "bit" ||
-                    f.group == "flag" || f.group == "condition" || f.group == "mov";
-        if (fits && f.notes.find_first_of("NU*4") == std::string::npos) plain_.push_back(&f);
+        auto in = [&](std::initializer_list<const char*> groups) {
+            return std::find(groups.begin(), groups.end(), f.group) != groups.end();
+        };
+        if (f.notes.find_first_of("NU*4X") != std::string::npos) continue;
+        if (in({"alu", "muldiv", "shift", "bit", "flag", "condition", "mov"})) plain_.push_back(&f);
+        if (in({"ssei", "ssef", "convert"})) vectors_.push_back(&f);
     }
 }
 
@@ -71,17 +76,28 @@ bool Generator::single(Random& r, const Turn& turn, Draft& d) const {
 bool Generator::sequence(Random& r, CodeSize mode, Draft& d) const {
     choose_entry(r, d);
     d.reset_state();
-    unsigned length = 2 + r.below(4);
+    switch (r.below(6)) {
+        case 0: loop(r, mode, d); break;
+        case 1: subroutine(r, mode, d); break;
+        default: body(r, mode, d, 2 + r.below(4), false);
+    }
+    return d.entry + d.code.size() <= layout::code_end;
+}
+
+void Generator::body(Random& r, CodeSize mode, Draft& d, unsigned length, bool tame) const {
+    bool with_vectors = r.one_in(3);
     usize branch = 0;  // where a branch's displacement is, that will be the length of what follows
     for (unsigned n = 0; n < length;) {
-        const Form& f = *plain_[r.below(static_cast<u32>(plain_.size()))];
+        const auto& from = with_vectors && r.one_in(2) ? vectors_ : plain_;
+        const Form& f = *from[r.below(static_cast<u32>(from.size()))];
         if (!in_mode(f, mode)) continue;
         bool branches = f.opcode.find(" cb") != std::string::npos || f.opcode.find(" cz") != std::string::npos;
         if (branches && (n + 1 == length || branch)) continue;
         Encoder e(r, f, d);
         e.absolute_only = true;
-        e.tame = !r.one_in(8);
+        e.tame = tame || !r.one_in(8);
         if (!e.choose()) continue;
+        if (tame) e.segment_prefix = 0;
         if (branches) e.immediate_chosen = true;  // 0
         State before = d.before;
         usize start = d.code.size();
@@ -97,7 +113,38 @@ bool Generator::sequence(Random& r, CodeSize mode, Draft& d) const {
             branch = d.code.size() - size;  // its lowest byte
         }
     }
-    return d.entry + d.code.size() <= layout::code_end;
+}
+
+// A few turns of a body, counted in memory: blocks that are linked to each other, and flags from the turn before.
+void Generator::loop(Random& r, CodeSize mode, Draft& d) const {
+    constexpr u32 counter = layout::data_end - 16;
+    u8 turns = static_cast<u8>(2 + r.below(5));
+    d.poke(counter - layout::data, &turns, 1);
+    body(r, mode, d, 1 + r.below(3), true);
+    u64 address = address_base(mode) + counter;
+    std::vector<u8> end;  // DEC BYTE [counter]; JNZ
+    if (mode == CodeSize::Bits64)
+        end = {0xfe, 0x0c, 0x25};
+    else if (mode == CodeSize::Bits32)
+        end = {0xfe, 0x0d};
+    else
+        end = {0xfe, 0x0e};
+    for (unsigned n = 0; n < (mode == CodeSize::Bits16 ? 2u : 4u); n++)
+        end.push_back(static_cast<u8>(address >> n * 8));
+    d.code.insert(d.code.end(), end.begin(), end.end());
+    d.code.push_back(0x75);
+    d.code.push_back(static_cast<u8>(-static_cast<int>(d.code.size()) - 1));
+}
+
+// A call of a body that returns, and a jump over it: CALL, JMP, the body, RET.
+void Generator::subroutine(Random& r, CodeSize mode, Draft& d) const {
+    d.code = {0xe8, 2, 0};
+    if (mode != CodeSize::Bits16) d.code.insert(d.code.end(), {0, 0});
+    d.code.insert(d.code.end(), {0xeb, 0});
+    usize start = d.code.size();
+    body(r, mode, d, 1 + r.below(3), false);
+    d.code.push_back(0xc3);
+    d.code[start - 1] = static_cast<u8>(d.code.size() - start);
 }
 
 }  // namespace bmbt::oracle
