@@ -12,7 +12,7 @@ import time
 
 from programs import INITRAMFS, KERNEL, NATIVE, OUT, PLUGIN, ROOT, names
 
-APPEND = "console=ttyS0 quiet"
+APPEND = "console=ttyS0 quiet panic=-1"    # a panic ends the run
 LIMIT = 24 * 3600    # seconds for a whole run; the limit of a workload ends it much earlier
 ICOUNT = ["-icount", "shift=0,sleep=off"]    # guest time by instructions, so that timer interrupts come alike each time
 FIRST = 1    # the mark of the initramfs' first program
@@ -105,7 +105,8 @@ def measure(machine, wanted, limit, each=False):
         ended, marks, text = run_once(machine, left if left != order else [], limit, each)
         measured.add(order, left, marks, text)
         if FIRST not in marks:
-            say(f"the first program was not reached; what was printed is in {OUT / machine}.log")
+            if measured.boot is None:
+                sys.exit(f"bmbt: {machine} did not reach the first program; what it printed is in {OUT / machine}.log")
             measured.troubles.update({name: "not reached" for name in left})
             break
         missing = [name for name in left if name not in measured.figures]

@@ -1,6 +1,7 @@
 """Builds the measured programs: for x86 with Debian's C library, as the first program of an initramfs, and for bare
 LoongArch, both from the same sources by the same compiler."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -46,6 +47,8 @@ def build_x86():
     (tree / "dev").mkdir(parents=True, exist_ok=True)
     (tree / "init").write_bytes(X86.read_bytes())
     (tree / "init").chmod(0o755)
+    for place in (tree / "init", tree / "dev", tree):
+        os.utime(place, (0, 0))    # the same archive each time
     run("sh", "-c", f"find . | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0 --reproducible > ../{INITRAMFS.name}", cwd=tree)
 
 
