@@ -30,6 +30,8 @@ struct Draft {
     std::vector<Patch> memory_ignore;
     u64 ignore[state_words] = {};
 
+    bool keeps_stack = false;  // not recorded when RSP is another one after: a return address was lost
+
     void reset_state();                                    // before = the seeded state, at the entry
     void poke(u16 offset, const void* bytes, usize size);  // adds a patch of the memory before
 };

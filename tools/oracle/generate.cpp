@@ -138,6 +138,7 @@ void Generator::loop(Random& r, CodeSize mode, Draft& d) const {
 
 // A call of a body that returns, and a jump over it: CALL, JMP, the body, RET.
 void Generator::subroutine(Random& r, CodeSize mode, Draft& d) const {
+    d.keeps_stack = true;
     d.code = {0xe8, 2, 0};
     if (mode != CodeSize::Bits16) d.code.insert(d.code.end(), {0, 0});
     d.code.insert(d.code.end(), {0xeb, 0});

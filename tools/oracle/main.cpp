@@ -21,6 +21,7 @@ void usage(FILE* to) {
         "    makes vectors and records what this machine does\n"
         "oracle record -o FILE TEXT...    the same for vectors in text form\n"
         "oracle show FILE [NUMBER]        prints vectors as text\n"
+        "oracle cut FILE FIRST COUNT -o FILE  copies some of a file's vectors\n"
         "oracle check FILE                runs a file's vectors here again and compares\n"
         "oracle forms                     lists the instruction forms that generate knows\n",
         to);
@@ -121,6 +122,20 @@ int show(const Arguments& a) {
     return !reader.ok();
 }
 
+int cut(const Arguments& a) {
+    std::string output = a.text("-o");
+    if (output.empty() || a.plain.size() != 3) return usage(stderr), 2;
+    std::vector<u8> file = read_file(a.plain[0]);
+    u64 first = strtoull(a.plain[1].c_str(), nullptr, 0), count = strtoull(a.plain[2].c_str(), nullptr, 0);
+    Reader reader(file);
+    Writer writer(reader.header().memory_seed);
+    Vector v;
+    for (u64 n = 0; reader.next(v); n++)
+        if (n >= first && n - first < count) writer.add(to_draft(v));
+    write_file(output, writer.finish());
+    return 0;
+}
+
 int check(const Arguments& a) {
     if (a.plain.empty()) return usage(stderr), 2;
     std::vector<u8> file = read_file(a.plain[0]);
@@ -151,6 +166,7 @@ int main(int argc, char** argv) {
     if (command == "record") return record(arguments);
     if (command == "show") return show(arguments);
     if (command == "check") return check(arguments);
+    if (command == "cut") return cut(arguments);
     if (command == "forms") {
         for (const Form& f : forms())
             printf("%-12s %-10s %-22s %s\n", f.group.c_str(), f.name, f.opcode.c_str(), f.operands.c_str());

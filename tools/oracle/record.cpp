@@ -30,6 +30,10 @@ bool Recorder::record(Draft& d, std::string& why) {
     d.after.flags &= ~x86::flag::rf;  // set by faults in the frame only
     if (d.mode != x86::CodeSize::Bits64)
         for (u64& g : d.after.gpr) g &= 0xffff'ffff;
+    if (d.keeps_stack && d.after.gpr[x86::Rsp] != d.before.gpr[x86::Rsp]) {
+        why = "it loses a return address";
+        return false;
+    }
 
     // Bytes equal to what they were between two changed ones are cheaper to repeat than to leave out.
     d.memory_after.clear();
