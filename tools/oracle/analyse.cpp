@@ -136,7 +136,9 @@ class Walk {
             for (unsigned i = 0; i < 16; i++) d_.ignore[i] |= u.gpr[i];
             d_.tolerance = u.tolerance;
             ignore_image_fields(d_, insn, at);
+            usize ignored = d_.memory_ignore.size();
             if (u.flags == x86::flag::arithmetic) ignore_shifted(d_, insn, at);
+            memory_undefined_ |= d_.memory_ignore.size() != ignored;
             if (faulted) break;
             branched |= is_relative_branch(insn);
             loops_ |= is_relative_branch(insn) && insn.imm < 0;
@@ -154,7 +156,7 @@ class Walk {
         bool stores_status = insn.mnemonic == ZYDIS_MNEMONIC_FNSTSW || insn.mnemonic == ZYDIS_MNEMONIC_FNSTENV ||
                              insn.mnemonic == ZYDIS_MNEMONIC_FNSAVE || insn.mnemonic == ZYDIS_MNEMONIC_FXSAVE ||
                              insn.mnemonic == ZYDIS_MNEMONIC_FXSAVE64;
-        bool undefined = d_.tolerance != Tolerance::Exact || !d_.memory_ignore.empty() || (stores_status && fsw_);
+        bool undefined = d_.tolerance != Tolerance::Exact || memory_undefined_ || (stores_status && fsw_);
         for (unsigned i = 0; i < 16; i++) undefined |= d_.ignore[i] != 0;
         why = undefined ? "it goes on after a result became undefined" : "";
         if (z.cpu_flags && z.cpu_flags->tested & flags_)
@@ -165,7 +167,7 @@ class Walk {
     Draft& d_;
     u64 flags_ = 0;
     u16 fsw_ = 0;
-    bool loops_ = false;
+    bool loops_ = false, memory_undefined_ = false;
 };
 
 }  // namespace
