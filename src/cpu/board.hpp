@@ -25,6 +25,7 @@ class Board {
     virtual bool apic_msr_write(u32 msr, u64 value) = 0;
     virtual u64 read_tpr() = 0;
     virtual void write_tpr(u64 tpr) = 0;
+    virtual void tsc_moved() {}  // the guest has set its TSC
 
     // An interrupt that EFLAGS.IF alone holds back. Its vector is known once it is acknowledged; then it must be
     // delivered.

@@ -131,11 +131,13 @@ Guest<> write_msr(Vcpu& v, u32 n, u64 value) {
             u64 delta = value - guest_tsc(v);
             v.tsc_offset += delta;
             v.tsc_adjust += delta;
+            v.platform->tsc_moved(v);
             return {};
         }
         case msr::tsc_adjust:
             v.tsc_offset += value - v.tsc_adjust;
             v.tsc_adjust = value;
+            v.platform->tsc_moved(v);
             return {};
         case msr::sysenter_cs: v.sysenter_cs = value & 0xffff; return {};
         case msr::sysenter_esp: return write_address(v.sysenter_esp, value);

@@ -16,6 +16,7 @@ class Platform {
 
     virtual u64 host_tsc() = 0;  // strictly increasing, at tsc_hz(); the guest's TSC adds v.tsc_offset
     virtual u64 tsc_hz() = 0;
+    virtual void tsc_moved(Vcpu&) {}  // v.tsc_offset has changed: a deadline of the local APIC's timer comes at another time
 
     // The local APIC's MSRs (APIC base, x2APIC, TSC deadline). False: #GP(0).
     virtual bool apic_msr_read(Vcpu&, u32 msr, u64& value) = 0;

@@ -23,6 +23,7 @@ class ApicBus {
  public:
     virtual bool send(const ApicMessage& message) = 0;  // false: nobody took it
     virtual void end_of_interrupt(u8 vector) = 0;       // of a level-triggered one, to the I/O APICs
+    virtual bool requested(u8 vector) const = 0;        // a processor has it in its IRR
 
  protected:
     ~ApicBus() = default;

@@ -18,6 +18,11 @@ class ApicFabric final : public ApicBus {
     void end_of_interrupt(u8 vector) override {
         if (ioapic_) ioapic_->end_of_interrupt(vector);
     }
+    bool requested(u8 vector) const override {
+        for (unsigned i = 0; i < count_; i++)
+            if (lapics_[i]->requested(vector)) return true;
+        return false;
+    }
 
  private:
     bool send_to_lowest(const ApicMessage& message);

@@ -13,6 +13,8 @@ void Hpet::LegacyLine::set(bool level) {
     if (!legacy_route.of(hpet_->config_)) out_->set(level);
 }
 
+bool Hpet::LegacyLine::waiting() const { return !legacy_route.of(hpet_->config_) && out_->waiting(); }
+
 void Hpet::LegacyLine::switched() { out_->set(!legacy_route.of(hpet_->config_) && old_level_); }
 
 u64 Hpet::time_in(u64 ticks) const {
@@ -22,7 +24,7 @@ u64 Hpet::time_in(u64 ticks) const {
 }
 
 Line* Hpet::Timer::line() {
-    if (legacy_route.of(hpet_.config_) && n_ < 2) return &hpet_.legacy_[n_].out();
+    if (on_legacy()) return &hpet_.legacy_[n_].out();
     const unsigned pin = static_cast<unsigned>(route.of(config_));
     return pin >= first_pin && pin < first_pin + pin_count ? hpet_.pins_[pin - first_pin] : nullptr;
 }
@@ -36,23 +38,39 @@ void Hpet::Timer::arm() {
 }
 
 void Hpet::Timer::alarm() {
-    match();
+    u64 matches = 1;
     if (is_periodic() && period_) {  // "the value in the register is increased by the last value written"
         const u64 late = (hpet_.counter() - comparator_) & limit();
-        comparator_ = (comparator_ + (late / period_ + 1) * period_) & limit();
+        matches += late / period_;
+        comparator_ = (comparator_ + matches * period_) & limit();
     }
+    match(matches);
     arm();
 }
 
-void Hpet::Timer::match() {
+// Edge-triggered, the line stays high until the next edge on the legacy route, since the 8259 takes back a request
+// whose line falls; a pin of the I/O APIC gets a pulse.
+void Hpet::Timer::match(u64 matches) {
+    Line* out = line();
     if (is_level()) {
         hpet_.status_ |= u64{1} << n_;
         drive();
-    } else if (Line* out = line(); out && interrupt_enable.of(config_)) {
-        out->set(true);
-        out->set(false);
+    } else if (out && interrupt_enable.of(config_)) {
+        backlog_.tick(*out, matches, is_periodic() ? period_ * period_ns : 0);
+        if (!on_legacy()) out->set(false);
     }
 }
+
+void Hpet::Timer::interrupt_taken() {
+    if (!backlog_.any()) return;
+    Line* out = line();
+    if (!out || is_level() || !is_periodic() || !interrupt_enable.of(config_) || !running.of(hpet_.config_))
+        return backlog_.forget();
+    backlog_.taken(*out);
+    if (!on_legacy()) out->set(false);
+}
+
+void Hpet::interrupt_taken() { timers_[0].interrupt_taken(); }
 
 void Hpet::Timer::drive() {
     if (!is_level()) return;
@@ -73,6 +91,7 @@ u64 Hpet::Timer::read(unsigned reg) const {
 // lanes: the bits of the register that this access writes.
 void Hpet::Timer::write(unsigned reg, u64 value, u64 lanes) {
     const auto merged = [&](u64 old) { return (old & ~lanes) | (value & lanes); };
+    backlog_.forget();
     if (reg == 0) {
         release();
         config_ = merged(config_) & writable;

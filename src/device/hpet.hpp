@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/bits.hpp"
+#include "device/tick_backlog.hpp"
 #include "host/clock.hpp"
 #include "host/line.hpp"
 
@@ -22,6 +23,7 @@ class Hpet final : public Mmio {
 
     u64 read(u64 offset, Width w) override;
     void write(u64 offset, Width w, u64 value) override;
+    void interrupt_taken();  // by the processor: what waited may have been a periodic timer's
     Line& pit_input() { return legacy_[0]; }
     Line& rtc_input() { return legacy_[1]; }
 
@@ -41,7 +43,8 @@ class Hpet final : public Mmio {
             out_ = &out;
         }
         void set(bool level) override;  // from the old device
-        void switched();                // the route has changed
+        bool waiting() const override;
+        void switched();  // the route has changed
         Line& out() { return *out_; }
 
      private:
@@ -58,17 +61,20 @@ class Hpet final : public Mmio {
         void arm();      // the alarm for the next match
         void drive();    // the line of a level-triggered interrupt follows its status bit
         void release();  // the line falls, before the route changes
+        void interrupt_taken();
         bool is_periodic() const { return periodic.of(config_) && n_ == 0; }
         bool is_level() const { return level_triggered.of(config_); }
 
      private:
         void alarm() override;
-        void match();
+        void match(u64 matches);
         Line* line();
+        bool on_legacy() const { return legacy_route.of(hpet_.config_) && n_ < 2; }
         u64 limit() const { return only_32.of(config_) ? mask(32) : mask(64); }
 
         Hpet& hpet_;
         Alarm alarm_;
+        TickBacklog backlog_;
         unsigned n_;
         u64 config_ = 0;
         u64 comparator_ = ~u64{0};

@@ -17,6 +17,12 @@ void IoApic::Pin::set(bool level) {
         apic_->deliver(entry);
 }
 
+bool IoApic::Pin::waiting() const {
+    const u64 entry = apic_->entries_[n_];
+    return !masked.of(entry) && static_cast<Delivery>(delivery.of(entry)) <= Delivery::LowestPriority &&
+           apic_->bus_.requested(static_cast<u8>(vector.of(entry)));
+}
+
 void IoApic::service_level(unsigned n) {
     u64& entry = entries_[n];
     if (!level_triggered.of(entry) || !pins_[n].level() || masked.of(entry) || remote_irr.of(entry)) return;

@@ -34,6 +34,7 @@ class IoApic final : public Mmio {
             n_ = n;
         }
         void set(bool level) override;
+        bool waiting() const override;
         bool level() const { return level_; }
 
      private:

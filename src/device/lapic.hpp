@@ -62,6 +62,7 @@ class Lapic final : public Mmio, private Alarmed {
     u8 cr8() const { return tpr_ >> 4; }
     void set_cr8(u8 value) { set_tpr(static_cast<u8>(value << 4)); }
 
+    bool requested(u8 vector) const { return irr_.has(vector); }
     int pending() const;       // the vector that may be delivered now, -1: none
     bool deliverable() const;  // pending(), or the 8259 pair asks through ExtINT
     u8 acknowledge();          // the interrupt acknowledge: the vector is in service from here on

@@ -13,6 +13,7 @@ class Pic8259 final : public BytePort {
     explicit Pic8259(Line& intr) : intr_(intr) {}
 
     void input(unsigned n, bool level);
+    bool waiting(unsigned n) const { return !expect_ && irr_ & ~imr_ & 1u << n; }
     // The first INTA cycle: the request that is served now (-1: none, a spurious one) and is in service from here on.
     int serve();
     u8 vector(unsigned n) const { return static_cast<u8>(base_ | n); }
@@ -66,6 +67,7 @@ class Pic final : public VectorSource {
             n_ = n;
         }
         void set(bool level) override { chip_->input(n_, level); }
+        bool waiting() const override { return chip_->waiting(n_); }
 
      private:
         Pic8259* chip_ = nullptr;

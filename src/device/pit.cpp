@@ -26,18 +26,37 @@ void Pit::write8(u16 offset, u8 value) {
         else
             channel.latch_count(now);
     }
-    if (offset == 0 || (offset == 3 && value < 0x40)) drive();
+    if (offset == 0 || (offset == 3 && value & 0x30 && value < 0x40)) {
+        backlog_.forget();
+        counted_ = now + 1;  // when a new count is loaded
+        drive();
+    }
 }
 
 void Pit::alarm() {
     // An edge lies behind. If the output is high again by now, it was low in between.
-    if (channels_[0].output(tick())) irq0_.set(false);
+    const u64 now = tick(), ended = channels_[0].periods(counted_, now);
+    const bool high = channels_[0].output(now);
+    if (now > counted_) counted_ = now;
+    if (ended && high)
+        backlog_.tick(irq0_, ended, ns_of_pit_ticks(channels_[0].period()));
+    else if (ended)
+        backlog_.missed(ended, ns_of_pit_ticks(channels_[0].period()));
+    else if (high)
+        irq0_.set(false);
     drive();
+}
+
+void Pit::interrupt_taken() {
+    if (backlog_.any()) backlog_.taken(irq0_);
 }
 
 void Pit::drive() {
     const u64 now = tick();
+    const bool waited = irq0_.waiting();
     irq0_.set(channels_[0].output(now));
+    // The low half of a square wave takes back a request that the 8259 pair could not deliver in time.
+    if (waited && !irq0_.waiting() && channels_[0].periodic()) backlog_.missed(1, ns_of_pit_ticks(channels_[0].period()));
     const u64 next = channels_[0].next_edge(now);
     if (next == PitChannel::never)
         alarm_.cancel();

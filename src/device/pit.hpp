@@ -3,6 +3,7 @@
 #include <array>
 
 #include "device/byte_port.hpp"
+#include "device/tick_backlog.hpp"
 #include "host/clock.hpp"
 
 namespace bmbt {
@@ -27,6 +28,10 @@ class PitChannel {
     bool output(u64 tick);
     // The first later tick with an edge, or never. Mode 2's low is one tick long, so only its end counts as one.
     u64 next_edge(u64 tick);
+    // Periods of a periodic mode that end after tick `from` and not after `to`; how long one is.
+    u64 periods(u64 from, u64 to) const;
+    u64 period() const { return reload_; }
+    bool periodic() const { return mode_ == 2 || mode_ == 3; }
 
  private:
     void load(u32 count, u64 tick);
@@ -34,8 +39,6 @@ class PitChannel {
     u64 elapsed(u64 tick) const;
     u16 count(u64 tick) const;
     u16 encoded(u64 value) const;
-    bool periodic() const { return mode_ == 2 || mode_ == 3; }
-
     i64 start_ = 0;    // tick when the count was loaded, moved on by pauses
     u64 elapsed_ = 0;  // while not counting
     u32 reload_ = 0x10000;
@@ -56,6 +59,7 @@ class Pit final : public BytePort, private Alarmed {
 
     void set_gate2(bool level) { channels_[2].set_gate(level, tick()); }
     bool gate2() const { return channels_[2].gate(); }
+    void interrupt_taken();  // by the processor: what waited may have been channel 0's
     bool output2() { return channels_[2].output(tick()); }
 
  private:
@@ -68,6 +72,8 @@ class Pit final : public BytePort, private Alarmed {
     Clock& clock_;
     Alarm alarm_;
     Line& irq0_;
+    TickBacklog backlog_;
+    u64 counted_ = 0;  // the periods of channel 0 that ended until this tick are given or in the backlog
     std::array<PitChannel, 3> channels_;
 };
 

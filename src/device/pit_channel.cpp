@@ -152,6 +152,15 @@ u64 PitChannel::next_edge(u64 tick) {
     }
 }
 
+u64 PitChannel::periods(u64 from, u64 to) const {
+    if (!periodic() || !counting_ || to <= from) return 0;
+    const auto ended = [this](u64 tick) {
+        const i64 since = static_cast<i64>(tick) - start_;
+        return since < 0 ? i64{-1} : since / reload_;  // a count that took over began where a period ended
+    };
+    return static_cast<u64>(ended(to) - ended(from));
+}
+
 void PitChannel::latch_count(u64 tick) {
     if (latched_bytes_) return;  // a second latch command before the read is ignored
     settle(tick);

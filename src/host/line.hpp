@@ -8,6 +8,8 @@ namespace bmbt {
 class Line {
  public:
     virtual void set(bool level) = 0;
+    // The last edge was taken by an interrupt controller and waits there: one more now would be the same one.
+    virtual bool waiting() const { return false; }
 
  protected:
     ~Line() = default;

@@ -26,6 +26,7 @@ class IsaIrqs {
             pic_->set(level);
             apic_->set(level);
         }
+        bool waiting() const override { return used_ && (pic_->waiting() || apic_->waiting()); }
 
      private:
         Line* pic_ = nullptr;

@@ -139,7 +139,10 @@ bool Pc::apic_msr_write(u32 index, u64 value) {
 
 u8 Pc::acknowledge_interrupt() {
     ++interrupts_;
-    return lapic_.acknowledge();
+    const u8 vector = lapic_.acknowledge();
+    pit_.interrupt_taken();
+    hpet_.interrupt_taken();
+    return vector;
 }
 
 }  // namespace bmbt

@@ -56,6 +56,7 @@ class Pc final : public Board {
     bool apic_msr_write(u32 msr, u64 value) override;
     u64 read_tpr() override { return lapic_.cr8(); }
     void write_tpr(u64 tpr) override { lapic_.set_cr8(tpr & 15); }
+    void tsc_moved() override { lapic_.tsc_moved(); }
 
     bool interrupt_pending() override { return pins_.deliverable(); }
     u8 acknowledge_interrupt() override;

@@ -68,6 +68,7 @@ class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
     void mmio_write(u64 gpa, Width w, u64 value) override;
     u64 host_tsc() override { return board_.tsc(); }
     u64 tsc_hz() override { return Board::tsc_hz; }
+    void tsc_moved(Vcpu&) override { board_.tsc_moved(); }
     bool apic_msr_read(Vcpu&, u32 msr, u64& value) override { return board_.apic_msr_read(msr, value); }
     bool apic_msr_write(Vcpu&, u32 msr, u64 value) override { return board_.apic_msr_write(msr, value); }
     u64 read_tpr(Vcpu&) override { return board_.read_tpr(); }

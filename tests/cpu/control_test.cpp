@@ -123,6 +123,7 @@ TEST(Control, TheTscAndItsAdjustment) {
     EXPECT_GT(adjust, 998'000u);
     ASSERT_TRUE(write_msr(m.v, msr::tsc_adjust, 0));
     EXPECT_LT(guest_tsc(m.v), 2000u);
+    EXPECT_EQ(m.platform.tsc_moves, 2u);
     m.user({});
     EXPECT_FALSE(m.step({0x0f, 0x31}));
     m.v.paging.cr4 |= cr4::tsd;

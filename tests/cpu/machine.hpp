@@ -17,6 +17,7 @@ class FakePlatform final : public Platform {
     std::vector<std::string> log;  // "out 80 1 5", "mmio_write fee00000 4 1", "flush_page 1000", ...
     std::map<u64, u64> ports, device;
     u64 tsc = 1000, tpr = 0;
+    unsigned tsc_moves = 0;
 
     u32 port_in(u16 port, Width w) override {
         note("in", port, bytes(w));
@@ -31,6 +32,7 @@ class FakePlatform final : public Platform {
         note("mmio_write", gpa, bytes(w), value);
         device[gpa] = value;
     }
+    void tsc_moved(Vcpu&) override { tsc_moves++; }
     u64 host_tsc() override { return ++tsc; }
     u64 tsc_hz() override { return 1'000'000'000; }
     bool apic_msr_read(Vcpu&, u32 msr, u64& value) override {

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "host/clock.hpp"
@@ -38,10 +39,16 @@ class FakeClock final : public Clock, public WallClock {
 class FakeLine final : public Line {
  public:
     void set(bool l) override {
+        pending |= l && !level;
         rises += l && !level;
         level = l;
     }
-    bool level = false;
+    bool waiting() const override { return latches && pending; }
+    // The processor takes the interrupt that waits; false: there is none.
+    bool take() { return std::exchange(pending, false); }
+
+    bool latches = false;  // leads to an interrupt controller, whose requests wait to be taken
+    bool level = false, pending = false;
     unsigned rises = 0;
 };
 

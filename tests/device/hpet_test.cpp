@@ -95,6 +95,36 @@ TEST_F(HpetTest, PeriodicWithAccumulator) {
     EXPECT_EQ(pins[0].rises, 13u);
 }
 
+TEST_F(HpetTest, MissedTicksAreGivenOneByOne) {
+    irq0.latches = true;
+    put32(config(0), 0x14c);
+    put32(comparator(0), 1000);
+    put32(comparator(0), 1000);
+    put(0x10, 3);
+    clock.stall(10 * 7'500);
+    unsigned taken = 0;
+    for (; irq0.take(); taken++) hpet.interrupt_taken();
+    EXPECT_EQ(taken, 7u);
+    ticks(500);
+    EXPECT_TRUE(irq0.take());
+    clock.stall(10 * 7'500);
+    put32(config(0), 0x148);  // interrupts off
+    irq0.take();
+    hpet.interrupt_taken();
+    EXPECT_FALSE(irq0.take());
+}
+
+// The 8259 pair forgets a request whose line falls before it is acknowledged.
+TEST_F(HpetTest, AnEdgeOnTheLegacyRouteStaysHigh) {
+    put(config(0), 4);
+    put(comparator(0), 100);
+    put(0x10, 3);
+    ticks(100);
+    EXPECT_TRUE(irq0.level);
+    put(0x10, 0);
+    EXPECT_FALSE(irq0.level);
+}
+
 TEST_F(HpetTest, PeriodicOfOneWriteAnd64Bits) {
     put(config(0), 21u << 9 | 0x4c);
     put32(comparator(0), 700);

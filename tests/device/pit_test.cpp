@@ -54,6 +54,50 @@ TEST_F(PitTest, LateHostLosesTicksButKeepsTheirPhase) {
     EXPECT_EQ(irq0.rises, 2u);
 }
 
+// How often the processor is interrupted when it takes all that comes.
+unsigned interrupts(FakeLine& line, auto& device) {
+    unsigned n = 0;
+    while (line.take()) {
+        n++;
+        device.interrupt_taken();
+    }
+    return n;
+}
+
+TEST_F(PitTest, MissedTicksAreGivenOneByOne) {
+    irq0.latches = true;
+    for (unsigned mode : {2u, 3u}) {
+        program(0, mode, 1000);
+        irq0.take();
+        clock.stall(ns_of_pit_ticks(10'300));  // ten periods, and not the half of one more
+        EXPECT_EQ(interrupts(irq0, pit), 10u);
+        ticks(1000);
+        EXPECT_EQ(interrupts(irq0, pit), 1u);
+        ticks(5000);  // the processor has interrupts off
+        EXPECT_EQ(interrupts(irq0, pit), 5u);
+        ticks(500);
+        EXPECT_EQ(interrupts(irq0, pit), 0u);
+    }
+}
+
+TEST_F(PitTest, TicksOlderThanASecondAreLost) {
+    irq0.latches = true;
+    program(0, 2, 11932);  // 100 Hz
+    irq0.take();
+    clock.stall(60'000'000'000);
+    EXPECT_EQ(interrupts(irq0, pit), 100u);
+}
+
+TEST_F(PitTest, AReprogrammedChannelOwesNothing) {
+    irq0.latches = true;
+    program(0, 2, 1000);
+    clock.stall(ns_of_pit_ticks(10'500));
+    program(0, 2, 1000);
+    EXPECT_EQ(interrupts(irq0, pit), 1u);
+    ticks(1001);
+    EXPECT_EQ(interrupts(irq0, pit), 1u);
+}
+
 TEST_F(PitTest, SquareWave) {
     program(0, 3, 1001);
     EXPECT_TRUE(irq0.level);

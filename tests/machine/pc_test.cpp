@@ -93,6 +93,70 @@ TEST_F(PcTest, TimerIsPin2OfTheIoApic) {
     EXPECT_EQ(pc->acknowledge_interrupt(), 0x35);
 }
 
+// Both controllers tell whether a tick still waits, so a slow processor gets all of them.
+TEST_F(PcTest, NoTickOfTheTimerIsLost) {
+    auto count = [&](auto eoi) {
+        unsigned n = 0;
+        for (; pc->interrupt_pending() && n < 1000; n++) {
+            pc->acknowledge_interrupt();
+            eoi();
+        }
+        return n;
+    };
+    start_pics();
+    out(0x43, 0x34);
+    out(0x40, 0xa9);  // 1193 ticks: 1 ms
+    out(0x40, 0x04);
+    count([&] { out(0x20, 0x20); });
+    pass(50'500'000);
+    EXPECT_EQ(count([&] { out(0x20, 0x20); }), 50u);
+
+    out(0x21, 0xff);
+    pc->mmio_write(0xfee0'00f0, Width::Dword, 0x1ff);
+    pc->mmio_write(0xfee0'0350, Width::Dword, 0x10000);
+    pc->mmio_write(0xfec0'0000, Width::Dword, 0x10 + 2 * 2);
+    pc->mmio_write(0xfec0'0010, Width::Dword, 0x35);
+    for (int n = 0; n < 30; n++) pass(1'000'000);
+    EXPECT_EQ(count([&] { pc->mmio_write(0xfee0'00b0, Width::Dword, 0); }), 30u);
+
+    pc->mmio_write(0xfec0'0010, Width::Dword, 0x10035);  // edges on a masked pin are lost
+    pass(50'000'000);
+    pc->mmio_write(0xfec0'0010, Width::Dword, 0x35);
+    pass(1'000'000);
+    EXPECT_LE(count([&] { pc->mmio_write(0xfee0'00b0, Width::Dword, 0); }), 2u);
+}
+
+// A periodic HPET timer in the PIT's place, through either controller.
+TEST_F(PcTest, HpetTicksThroughThe8259Pair) {
+    start_pics();
+    pc->mmio_write(0xfed0'0100, Width::Dword, 0x14c);
+    pc->mmio_write(0xfed0'0108, Width::Dword, 100'000);
+    pc->mmio_write(0xfed0'0108, Width::Dword, 100'000);  // 1 ms
+    pc->mmio_write(0xfed0'0010, Width::Dword, 3);
+    pass(20'500'000);
+    unsigned n = 0;
+    for (; pc->interrupt_pending() && n < 100; n++) {
+        EXPECT_EQ(pc->acknowledge_interrupt(), 0x20);
+        out(0x20, 0x20);
+    }
+    EXPECT_EQ(n, 20u);
+}
+
+TEST_F(PcTest, ATscDeadlineMovesWithTheTsc) {
+    constexpr u32 tsc_deadline_mode = 0x40040;
+    pc->mmio_write(0xfee0'00f0, Width::Dword, 0x1ff);
+    pc->mmio_write(0xfee0'0320, Width::Dword, tsc_deadline_mode);
+    const u64 now = clock.time;
+    ASSERT_TRUE(pc->apic_msr_write(x86::msr::tsc_deadline, now + 1'000'000));
+    EXPECT_EQ(pc->next_timer(), now + 1'000'000);
+    cpu.tsc_offset = 400'000;
+    pc->tsc_moved();
+    EXPECT_EQ(pc->next_timer(), now + 600'000);
+    cpu.tsc_offset = 5'000'000;
+    pc->tsc_moved();
+    EXPECT_TRUE(pc->interrupt_pending());
+}
+
 TEST_F(PcTest, SerialInputInterruptsOnIrq4) {
     start_pics();
     out(0x3f9, 1);
