@@ -17,8 +17,7 @@ bool Hpet::LegacyLine::waiting() const { return !legacy_route.of(hpet_->config_)
 
 void Hpet::LegacyLine::switched() { out_->set(!legacy_route.of(hpet_->config_) && old_level_); }
 
-u64 Hpet::time_in(u64 ticks) const {
-    const u64 now = clock_.now();
+u64 Hpet::time_in(u64 now, u64 ticks) const {
     if (ticks > (never - now) / period_ns - 1) return never;
     return now - (now - start_) % period_ns + ticks * period_ns;
 }
@@ -29,23 +28,25 @@ Line* Hpet::Timer::line() {
     return pin >= first_pin && pin < first_pin + pin_count ? hpet_.pins_[pin - first_pin] : nullptr;
 }
 
-void Hpet::Timer::arm() {
+void Hpet::Timer::arm(u64 now) {
     alarm_.cancel();
     if (!running.of(hpet_.config_)) return;
-    const u64 ahead = (comparator_ - hpet_.counter()) & limit();
-    const u64 when = hpet_.time_in(ahead ? ahead : limit());  // equal now: it has matched already
+    const u64 ahead = (comparator_ - hpet_.counter(now)) & limit();
+    const u64 when = hpet_.time_in(now, ahead ? ahead : limit());  // equal now: it has matched already
     if (when != never) alarm_.set(when);
 }
 
 void Hpet::Timer::alarm() {
+    // One time for all of it: the next match may be so near that it passes meanwhile, and must not count as a lap away.
+    const u64 now = hpet_.clock_.now();
     u64 matches = 1;
     if (is_periodic() && period_) {  // "the value in the register is increased by the last value written"
-        const u64 late = (hpet_.counter() - comparator_) & limit();
+        const u64 late = (hpet_.counter(now) - comparator_) & limit();
         matches += late / period_;
         comparator_ = (comparator_ + matches * period_) & limit();
     }
     match(matches);
-    arm();
+    arm(now);
 }
 
 // Edge-triggered, the line stays high until the next edge on the legacy route, since the 8259 takes back a request

@@ -58,7 +58,7 @@ class Hpet final : public Mmio {
         Timer(Hpet& hpet, AlarmQueue& alarms, unsigned n) : hpet_(hpet), alarm_(alarms, *this), n_(n) {}
         u64 read(unsigned reg) const;
         void write(unsigned reg, u64 value, u64 lanes);
-        void arm();      // the alarm for the next match
+        void arm() { arm(hpet_.clock_.now()); }
         void drive();    // the line of a level-triggered interrupt follows its status bit
         void release();  // the line falls, before the route changes
         void interrupt_taken();
@@ -67,6 +67,7 @@ class Hpet final : public Mmio {
 
      private:
         void alarm() override;
+        void arm(u64 now);  // the alarm for the next match after that time
         void match(u64 matches);
         Line* line();
         bool on_legacy() const { return legacy_route.of(hpet_.config_) && n_ < 2; }
@@ -82,9 +83,10 @@ class Hpet final : public Mmio {
         bool high_half_ = false;  // the accumulator's low half was just set, the high half may follow
     };
 
-    u64 counter() const { return running.of(config_) ? base_ + (clock_.now() - start_) / period_ns : base_; }
-    // The clock's time of a counter value that lies `ticks` ahead.
-    u64 time_in(u64 ticks) const;
+    u64 counter() const { return counter(clock_.now()); }
+    u64 counter(u64 time) const { return running.of(config_) ? base_ + (time - start_) / period_ns : base_; }
+    // The clock's time of a counter value that lies `ticks` ahead of that at time `now`.
+    u64 time_in(u64 now, u64 ticks) const;
     u64 read_register(unsigned reg) const;
     void write_register(unsigned reg, u64 value, u64 lanes);
     void write_config(u64 value);

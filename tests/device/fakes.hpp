@@ -13,7 +13,7 @@ namespace bmbt::test {
 // Time stands still until a test advances it; alarms ring at their exact deadlines.
 class FakeClock final : public Clock, public WallClock {
  public:
-    u64 now() const override { return now_; }
+    u64 now() const override { return now_ += creep; }
     u64 unix_seconds() const override { return unix_at_power_on + now_ / 1'000'000'000; }
     void advance(u64 ns) {
         const u64 end = now_ + ns;
@@ -30,10 +30,11 @@ class FakeClock final : public Clock, public WallClock {
     }
 
     AlarmQueue queue;
+    u64 creep = 0;  // ns that go by with each reading
     u64 unix_at_power_on = 1'700'000'000;  // 2023-11-14 22:13:20, a Tuesday
 
  private:
-    u64 now_ = 0;
+    mutable u64 now_ = 0;
 };
 
 class FakeLine final : public Line {

@@ -114,6 +114,24 @@ TEST_F(HpetTest, MissedTicksAreGivenOneByOne) {
     EXPECT_FALSE(irq0.take());
 }
 
+// The next match comes while the last one is dealt with.
+TEST_F(HpetTest, AMatchThatIsNearIsNotPassedBy) {
+    put32(config(0), 0x14c);
+    put32(comparator(0), 1000);
+    put32(comparator(0), 1000);
+    put(0x10, 3);
+    clock.creep = 7;
+    for (u64 n = 0; n < 50; n++) {
+        const u64 at = get(comparator(0));
+        clock.stall(10 * (at - get(0xf0) + 990) + n);
+        clock.creep = 0;
+        irq0.rises = 0;
+        ticks(3000);
+        EXPECT_GE(irq0.rises, 3u) << n;
+        clock.creep = 7;
+    }
+}
+
 // The 8259 pair forgets a request whose line falls before it is acknowledged.
 TEST_F(HpetTest, AnEdgeOnTheLegacyRouteStaysHigh) {
     put(config(0), 4);

@@ -88,6 +88,19 @@ TEST_F(PitTest, TicksOlderThanASecondAreLost) {
     EXPECT_EQ(interrupts(irq0, pit), 100u);
 }
 
+// The next edge comes while the last one is dealt with.
+TEST_F(PitTest, AnEdgeThatIsNearIsNotPassedBy) {
+    program(0, 2, 1000);
+    for (u64 n = 0; n < 50; n++) {
+        clock.creep = 50;
+        clock.stall(ns_of_pit_ticks(pit_ticks(clock.now()) / 1000 * 1000 + 1999) - clock.now() + 20 * n);
+        clock.creep = 0;
+        irq0.rises = 0;
+        ticks(3000);
+        EXPECT_GE(irq0.rises, 3u) << n;
+    }
+}
+
 TEST_F(PitTest, AReprogrammedChannelOwesNothing) {
     irq0.latches = true;
     program(0, 2, 1000);
