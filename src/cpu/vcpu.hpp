@@ -59,10 +59,14 @@ struct Vcpu {
     // --- everything else is C++'s alone
     Xmm xmm[16] = {};       // valid while xmm_in_memory; use vcpu_xmm()
     bool xmm_in_memory = true;
+    bool interrupt_waiting = true;  // maybe: an interrupt that IF alone holds back. Never false while there is one
+    u64 counter_start = 0, counter_multiplier = 0;  // the host counter's value at time 0, and 2^32 * ns for each tick of it
+    u64 tsc_offset = 0, tsc_aux = 0, kernel_gs_base = 0;
+    x86::Segment seg[6];
     void (*save_vectors)(Vcpu&) = nullptr;  // stores the pinned vector registers to xmm[]
     u32 (*take_fp_flags)() = nullptr;       // MXCSR's flags that translated code has raised since the last call
 
-    x86::Segment seg[6], ldtr, tr;
+    x86::Segment ldtr, tr;
     x86::TableRegister gdtr, idtr;
     u64 next_rip = 0;  // where execution goes on when the instruction is done; a branch in C++ changes it
     u8 cpl = 0;
@@ -70,9 +74,9 @@ struct Vcpu {
     PagingState paging;  // CR0, CR3, CR4, EFER
     u64 dr[8] = {0, 0, 0, 0, 0, 0, 0xffff0ff0, 0x400};
     u64 xcr0 = 1;
-    u64 star = 0, lstar = 0, cstar = 0, fmask = 0, kernel_gs_base = 0;
+    u64 star = 0, lstar = 0, cstar = 0, fmask = 0;
     u64 sysenter_cs = 0, sysenter_esp = 0, sysenter_eip = 0;
-    u64 pat = 0x0007'0406'0007'0406, tsc_aux = 0, tsc_offset = 0, tsc_adjust = 0, misc_enable = 1;
+    u64 pat = 0x0007'0406'0007'0406, tsc_adjust = 0, misc_enable = 1;
     u64 mtrr_def_type = 0, mtrr_fixed[11] = {}, mtrr_variable[16] = {};
     u64 spec_ctrl = 0, debug_ctl = 0, mcg_status = 0;
     bmbt::fpu::X87 fpu;
@@ -134,6 +138,13 @@ BMBT_AT(VCPU_REFILL_WINDOW, refill_window);
 BMBT_AT(VCPU_COUNTERS, counters);
 BMBT_AT(VCPU_XMM, xmm);
 BMBT_AT(VCPU_XMM_IN_MEMORY, xmm_in_memory);
+BMBT_AT(VCPU_INTERRUPT_WAITING, interrupt_waiting);
+BMBT_AT(VCPU_COUNTER_START, counter_start);
+BMBT_AT(VCPU_COUNTER_MULTIPLIER, counter_multiplier);
+BMBT_AT(VCPU_TSC_OFFSET, tsc_offset);
+BMBT_AT(VCPU_TSC_AUX, tsc_aux);
+BMBT_AT(VCPU_KERNEL_GS_BASE, kernel_gs_base);
+BMBT_AT(VCPU_GS_BASE, seg[x86::Gs].base);
 #undef BMBT_AT
 
 }  // namespace bmbt

@@ -166,7 +166,7 @@ void build_code_cache(Machine& m, Arena& arena) {
     m.store = arena.make<BlockStore>(BlockStore::Memory{.blocks = table<BlockInfo>(arena, block_room),
                                                         .snapshots = table<Snapshot>(arena, block_room * 6),
                                                         .exits = table<ExitInfo>(arena, block_room * 5 / 2),
-                                                        .insns = table<Insn>(arena, block_room / 2),
+                                                        .insns = table<CppInsn>(arena, block_room / 2),
                                                         .hash = table<u32>(arena, block_room),
                                                         .frames = table<u32>(arena, frames),
                                                         .order = {table<u32>(arena, block_room), table<u32>(arena, block_room)}});
@@ -228,6 +228,8 @@ void machine_main(const host::HostInfo& info, host::Arena& arena) {
     host::prepare_vcpu(m.vcpu, reinterpret_cast<u64>(vcpu_stack) + sizeof vcpu_stack, m.window->page());
     host::panic_report = [] {
         if (machine->runtime) machine->runtime->report("the vCPU");
+    m.vcpu.counter_start = m.clock->start();
+    m.vcpu.counter_multiplier = m.clock->ns_per_tick();
     };
     start_guest();
 }

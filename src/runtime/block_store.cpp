@@ -43,14 +43,20 @@ u32 BlockStore::add(const BlockKey& key, const Block& b, const Source&, const De
     unsigned guest_bytes = 0;
     for (unsigned n = 0; n < b.insns(); n++) guest_bytes += code.insns[n].length;
     info = {.key = key, .code = r.at, .code_bytes = static_cast<u32>(b.as.size()), .main_bytes = b.main_size(),
-            .snapshots = snapshot_count_, .exits = exit_count_, .insns = insn_count_, .in_cpp = b.in_cpp(),
+            .snapshots = snapshot_count_, .exits = exit_count_, .insns = insn_count_,
             .guest_bytes = static_cast<u16>(guest_bytes), .snapshot_count = static_cast<u8>(b.snapshots()),
-            .exit_count = static_cast<u8>(b.exits()), .insn_count = static_cast<u8>(b.insns()), .valid = true,
+            .exit_count = static_cast<u8>(b.exits()), .insn_count = static_cast<u8>(b.insns()), .sets_if = b.has_set_if(), .valid = true,
             .hash_next = no_block, .frame_next = {no_block, no_block}, .incoming = no_block};
     for (unsigned n = 0; n < b.snapshots(); n++) m_.snapshots[snapshot_count_++] = b.snapshot(n);
     for (unsigned n = 0; n < b.exits(); n++) m_.exits[exit_count_++] = {.exit = b.exit(n), .owner = id};
-    for (unsigned n = 0; n < b.insns(); n++)
-        if (bit(info.in_cpp, n)) m_.insns[insn_count_++] = code.insns[n];
+    for (unsigned n = 0; n < b.insns(); n++) {
+        if (!bit(b.in_cpp(), n)) continue;
+        unsigned first = 0, last = 0;  // of the instruction's snapshots
+        while (first + 1 < b.snapshots() && b.snapshot(first).insn < n) first++;
+        while (last + 1 < b.snapshots() && b.snapshot(last + 1).insn <= n) last++;
+        m_.insns[insn_count_++] = {.insn = code.insns[n], .callout_snapshot = static_cast<u8>(last), .slow_snapshot = static_cast<u8>(first)};
+        info.cpp_count++;
+    }
     r.at += b.as.size() / 4;
     r.order[r.count++] = id;
 
@@ -75,10 +81,6 @@ u32 BlockStore::at(u64 pc) const {
         return it == ids.begin() ? no_block : *(it - 1);
     }
     return no_block;
-}
-
-const Insn& BlockStore::insn(const BlockInfo& b, unsigned n) const {
-    return m_.insns[b.insns + static_cast<u32>(__builtin_popcountll(b.in_cpp & mask(n)))];
 }
 
 void BlockStore::link(u32 from, unsigned n, u32 to, u16 epoch) {

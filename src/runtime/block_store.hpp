@@ -25,13 +25,19 @@ struct BlockInfo {
     u32* code = nullptr;     // in the direct-mapped window
     u32 code_bytes = 0, main_bytes = 0;
     u32 snapshots = 0, exits = 0, insns = 0;  // indexes of the first in their tables
-    u64 in_cpp = 0;          // by instruction: it has an entry in the instruction table, in order
     u16 guest_bytes = 0;
     u8 snapshot_count = 0, exit_count = 0, insn_count = 0;
-    bool valid = false;
+    u8 cpp_count = 0;        // instructions that C++ may run
+    bool sets_if = false, valid = false;
     u32 hash_next = no_block;
     u32 frame_next[2] = {no_block, no_block};  // lists of the blocks of a frame, for gpa and gpa2
     u32 incoming = no_block;                   // exits linked to this block
+};
+
+// An instruction that C++ runs for a block, and the state it begins with: with all of its inline part done, or none.
+struct CppInsn {
+    Insn insn;
+    u8 callout_snapshot, slow_snapshot;
 };
 
 struct ExitInfo {
@@ -58,7 +64,7 @@ class BlockStore {
         std::span<BlockInfo> blocks;
         std::span<Snapshot> snapshots;
         std::span<ExitInfo> exits;
-        std::span<Insn> insns;
+        std::span<CppInsn> insns;
         std::span<u32> hash;    // a power of two
         std::span<u32> frames;  // first block of each guest frame
         std::span<u32> order[2];
@@ -83,7 +89,7 @@ class BlockStore {
     u32 at(u64 host_pc) const;
     const Snapshot& snapshot(const BlockInfo& b, unsigned n) const { return m_.snapshots[b.snapshots + n]; }
     ExitInfo& exit(const BlockInfo& b, unsigned n) { return m_.exits[b.exits + n]; }
-    const Insn& insn(const BlockInfo&, unsigned n) const;
+    const CppInsn& insn(const BlockInfo& b, unsigned n) const { return m_.insns[b.insns + n]; }
     u64 address(const BlockInfo& b) const { return run_address(b.key.mode.user(), b.code); }
     u64 run_address(bool user, const u32* p) const { return reinterpret_cast<u64>(p) + regions_[user].execute_delta; }
     const u32* pointer(bool user, u64 pc) const { return reinterpret_cast<const u32*>(pc - regions_[user].execute_delta); }

@@ -65,17 +65,16 @@ void Runtime::on_gate() {
     const BlockInfo& b = store_.block(id);
     if (number >= gate::exit && number - gate::exit < b.exit_count) return take_exit(id, number - gate::exit);
     unsigned insn = number & (gate::slow - 1);
-    if (number < gate::exit && insn < b.insn_count && bit(b.in_cpp, insn)) return run_in_cpp(id, insn, number < gate::slow);
+    if (number < gate::exit && insn < b.cpp_count) return run_in_cpp(id, insn, number < gate::slow);
     host_.panic("a gate asks for what its block has not");
 }
 
 void Runtime::run_in_cpp(u32 id, unsigned n, bool resume) {
     BlockInfo& b = store_.block(id);
-    unsigned s = 0;
     // A slow path leaves before anything of the instruction is done, a callout after all that it does inline.
-    while (s + 1 < b.snapshot_count && (resume ? store_.snapshot(b, s + 1).insn <= n : store_.snapshot(b, s).insn < n)) s++;
-    recover(b, store_.snapshot(b, s));
-    const Insn& i = store_.insn(b, n);
+    const CppInsn& c = store_.insn(b, n);
+    recover(b, store_.snapshot(b, resume ? c.callout_snapshot : c.slow_snapshot));
+    const Insn& i = c.insn;
     u64 sequential = v_.rip + i.length;
     if (!mode_.code64()) sequential &= mode_.code_size() == CodeSize::Bits32 ? 0xffff'ffff : 0xffff;
     v_.next_rip = sequential;
@@ -100,6 +99,7 @@ void Runtime::run_in_cpp(u32 id, unsigned n, bool resume) {
 
 // Common to every instruction that C++ ran: what depends on the state it may have changed.
 void Runtime::after_instruction() {
+    if (v_.interrupt_waiting) v_.interrupt_waiting = board_.interrupt_pending();
     if (Mode m = mode_of_cpu(); !(m == mode_)) mode_changed(v_);
     if (u64 next = board_.next_timer(); next != timer_) host_.set_timer(timer_ = next);
 }
@@ -182,7 +182,9 @@ void Runtime::on_interrupt() {
     if (board_.take_nmi()) v_.nmi_pending = true;
     host_.set_timer(timer_ = board_.next_timer());  // always: the host's may have come early
     if (host_.in_gate(v_.host.pc)) return;
-    if (!interrupt_ready() && board_.stop() == Stop::None) return;
+    v_.interrupt_waiting = board_.interrupt_pending();
+    // An instruction that sets IF may be past its test for a waiting interrupt.
+    if (!interrupt_ready() && board_.stop() == Stop::None && !(v_.interrupt_waiting && in_block_that_sets_if(v_.host.pc))) return;
     if (step_.active) return;  // the interrupted instruction is being finished already
     if (boundary_or_step(v_.host.pc)) dispatch();
 }
@@ -261,19 +263,23 @@ void Runtime::halt() {
         host_.wait();
     }
     v_.halted = false;
+    v_.interrupt_waiting = true;
 }
 
 u32 Runtime::port_in(u16 port, Width w) {
+    v_.interrupt_waiting = true;
     u32 value = board_.port_in(port, w);
     if (options_.trace.has(TraceEvent::Io)) trace(TraceEvent::Io, "io.in port value", port, value);
     return value;
 }
 void Runtime::port_out(u16 port, Width w, u32 value) {
     if (options_.trace.has(TraceEvent::Io)) trace(TraceEvent::Io, "io.out port value", port, value);
+    v_.interrupt_waiting = true;
     board_.port_out(port, w, value);
 }
 u64 Runtime::mmio_read(u64 gpa, Width w) {
     stats_.device_accesses++;
+    v_.interrupt_waiting = true;
     u64 value = board_.mmio_read(gpa, w);
     if (options_.trace.has(TraceEvent::Mmio)) trace(TraceEvent::Mmio, "mmio.read gpa value", gpa, value);
     return value;
@@ -281,6 +287,7 @@ u64 Runtime::mmio_read(u64 gpa, Width w) {
 void Runtime::mmio_write(u64 gpa, Width w, u64 value) {
     stats_.device_accesses++;
     if (options_.trace.has(TraceEvent::Mmio)) trace(TraceEvent::Mmio, "mmio.write gpa value", gpa, value);
+    v_.interrupt_waiting = true;
     board_.mmio_write(gpa, w, value);
 }
 

@@ -68,11 +68,20 @@ class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
     void mmio_write(u64 gpa, Width w, u64 value) override;
     u64 host_tsc() override { return board_.tsc(); }
     u64 tsc_hz() override { return Board::tsc_hz; }
-    void tsc_moved(Vcpu&) override { board_.tsc_moved(); }
+    void tsc_moved(Vcpu&) override {
+        v_.interrupt_waiting = true;
+        board_.tsc_moved();
+    }
     bool apic_msr_read(Vcpu&, u32 msr, u64& value) override { return board_.apic_msr_read(msr, value); }
-    bool apic_msr_write(Vcpu&, u32 msr, u64 value) override { return board_.apic_msr_write(msr, value); }
+    bool apic_msr_write(Vcpu&, u32 msr, u64 value) override {
+        v_.interrupt_waiting = true;
+        return board_.apic_msr_write(msr, value);
+    }
     u64 read_tpr(Vcpu&) override { return board_.read_tpr(); }
-    void write_tpr(Vcpu&, u64 tpr) override { board_.write_tpr(tpr); }
+    void write_tpr(Vcpu&, u64 tpr) override {
+        v_.interrupt_waiting = true;
+        board_.write_tpr(tpr);
+    }
     void flush_page(Vcpu&, u64 linear) override;
     void flush_non_global(Vcpu&) override;
     void flush_all(Vcpu&) override;
@@ -112,6 +121,7 @@ class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
     u32 host_word(u64 pc);
 
     // step.cpp
+    bool in_block_that_sets_if(u64 pc);
     bool boundary_or_step(u64 pc);  // true: v is at an instruction's boundary; false: v.host is set up to reach one
     void step_block(u32 id, u64 pc);
 

@@ -140,6 +140,14 @@ class Copier {
 
 }  // namespace
 
+bool Runtime::in_block_that_sets_if(u64 pc) {
+    bool as_user = (v_.host.prmd & 3) == 3;
+    const BlockStore::Region& r = store_.region(as_user);
+    const u32* p = store_.pointer(as_user, pc);
+    u32 id = store_.at(p >= r.shared.flag_bits && p < r.shared.indirect ? v_.host.temp[9] : pc);
+    return id != no_block && store_.block(id).sets_if;
+}
+
 bool Runtime::boundary_or_step(u64 pc) {
     bool as_user = (v_.host.prmd & 3) == 3;
     const BlockStore::Region& r = store_.region(as_user);
@@ -175,7 +183,10 @@ bool Runtime::boundary_or_step(u64 pc) {
     unsigned n = 0;
     while (n + 1 < b.snapshot_count && store_.snapshot(b, n + 1).host_offset <= offset) n++;
     auto starts = [&](unsigned k) { return k == 0 || store_.snapshot(b, k - 1).insn != store_.snapshot(b, k).insn; };
-    auto showable = [&](unsigned k) { return store_.snapshot(b, k).flags.kind != FlagState::Kind::Dead; };
+    auto showable = [&](unsigned k) {
+        const Snapshot& s = store_.snapshot(b, k);
+        return s.flags.kind != FlagState::Kind::Dead && !s.shadowed;
+    };
     if (!in_flag_bits && store_.snapshot(b, n).host_offset == offset && starts(n) && showable(n)) {
         recover(b, store_.snapshot(b, n));
         return true;

@@ -44,7 +44,7 @@ Mode Runtime::mode_of_cpu() const {
     m.raw = static_cast<u32>(Mode::code_size_(static_cast<u64>(size)) | Mode::cpl_(v.cpl) | Mode::stack_(stack) |
                              Mode::long_mode_(v.long_mode()) | Mode::flat_(flat) | Mode::plain_(plain) | Mode::sse_(sse) |
                              Mode::mxcsr_default_((v.mxcsr & 0xffc0) == 0x1f80) |
-                             Mode::single_step_(v.system_flags & flag::tf) | Mode::protected_(!real) | Mode::small_(small));
+                             Mode::single_step_(v.system_flags & flag::tf) | Mode::protected_(!real) | Mode::tsc_(v.cpl == 0 || !(v.paging.cr4 & cr4::tsd)) | Mode::small_(small));
     return m;
 }
 
@@ -163,6 +163,10 @@ void Runtime::sync_user_page() {
     page[VCPU_LINK_EPOCH / 8] = u64{spaces_.epoch()} << 12;
     page[VCPU_EPOCH / 8] = u64{spaces_.epoch()} << epoch_shift;
     page[VCPU_DIRECTION / 8] = v_.direction;
+    page[VCPU_COUNTER_START / 8] = v_.counter_start;
+    page[VCPU_COUNTER_MULTIPLIER / 8] = v_.counter_multiplier;
+    page[VCPU_TSC_OFFSET / 8] = v_.tsc_offset;
+    page[VCPU_TSC_AUX / 8] = v_.tsc_aux;
 }
 
 // Sets v.host up to run the block. Everything of the guest's is in v.

@@ -17,6 +17,8 @@ void Block::begin(const Insn& insn, u64 rip, u64 flags_live_after) {
                                             : insn.opcode_map == 1 && (insn.opcode >> 4 == 4 || insn.opcode >> 4 == 8 || insn.opcode >> 4 == 9);
     if (!conditional) compared_in_vectors_ = false;
     ++insn_count_;
+    shadowed_ = shadow_next_;
+    shadow_next_ = false;
     out_of_temps_ = false;
     start_ = {as.size(), exit_count_, cold_count_, snapshot_count_, in_cpp_, flags_, pending_, sign32_, zero32_};
     take_snapshot();
@@ -31,7 +33,8 @@ void Block::take_snapshot() {
                                      .guest_offset = static_cast<u16>(rip_ - start_rip_),
                                      .insn = static_cast<u8>(insn_count_ - 1),
                                      .pending = pending_,
-                                     .flags = flags_};
+                                     .flags = flags_,
+                                     .shadowed = shadowed_};
 }
 
 Gpr Block::temp() {
@@ -312,7 +315,7 @@ void Block::exit_return(Gpr target) {
 
 void Block::callout() {
     in_cpp_ |= u64{1} << (insn_count_ - 1);
-    emit_gate(insn_count_ - 1);
+    emit_gate(cpp_number(insn_count_ - 1));
     pending_ = sign32_ = zero32_ = offset16_known_ = 0;
     flags_ = FlagState{};
 }
@@ -331,7 +334,7 @@ void Block::finish(u64 next_rip) {
                 emit_site(c.target, begin);
                 break;
             case Cold::Kind::Landing: emit_site(c.target, begin); break;
-            case Cold::Kind::Slow: emit_gate(gate::slow + c.insn); break;
+            case Cold::Kind::Slow: emit_gate(gate::slow + cpp_number(c.insn)); break;
         }
     }
 }

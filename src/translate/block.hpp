@@ -48,6 +48,7 @@ struct Snapshot {
     u8 insn;           // its number in the block; a second snapshot of one instruction follows a change in its middle
     u16 pending;       // by guest register: only the low 32 bits are valid, the upper half is 0
     FlagState flags;
+    bool shadowed = false;  // no interrupt is delivered here
 };
 
 // A way out of the block to a known address, all registers whole and all flags in theirs from `check` on. The word at `site`
@@ -84,7 +85,7 @@ struct SharedCode {
 // The return prediction ring: 1 << return_ring_log2 bytes of {RIP, host address}, aligned to twice that, one guard entry before.
 constexpr unsigned return_ring_log2 = 9;
 
-// What a gate asks C++ for: t0 = block id << 8 | number.
+// What a gate asks C++ for: t0 = block id << 8 | number. Instructions count among those that C++ may run.
 namespace gate {
 constexpr u32 slow = 64;        // + instruction: run it, then dispatch anew (below: run it, then come back)
 constexpr u32 exit = 128;       // + exit: go on at its target
@@ -197,6 +198,10 @@ class Block {
     // behind it by a new dispatch. Branch to the label before any effect.
     Label& slow_path();
 
+    // The instruction may set IF, which an interrupt may wait for. `shadow`: none is delivered before the next instruction.
+    void sets_if(bool shadow) { sets_if_ = true, shadow_next_ = shadow; }
+    bool has_set_if() const { return sets_if_; }
+
     // Ends the translation: cold paths and a last exit if none was made.
     void finish(u64 next_rip);
 
@@ -206,7 +211,7 @@ class Block {
     unsigned exits() const { return exit_count_; }
     const Exit& exit(unsigned n) const { return exits_[n]; }
     u32 main_size() const { return main_size_; }  // bytes before the cold code
-    u64 in_cpp() const { return in_cpp_; }  // by instruction: a gate may run it in C++
+    u64 in_cpp() const { return in_cpp_; }  // by instruction: a gate may run it in C++; gates number these in order
     bool failed() const { return as.overflowed() || full_; }
 
  private:
@@ -232,6 +237,7 @@ class Block {
     void emit_pending(u16 pending);
     void emit_site(u64 target, u32 begin);
     void emit_gate(u32 number);
+    u32 cpp_number(unsigned insn) const { return static_cast<u32>(__builtin_popcountll(in_cpp_ & mask(insn))); }
     void emit_near(const u32* target, bool call);
     void take_snapshot();
     void canonical();  // all registers whole, flags in their registers: the state after C++ ran
@@ -241,7 +247,11 @@ class Block {
     Gpr flag_b_value();
     Test test_compare(unsigned cc);
     Gpr flag_result();  // the result in a temporary, sign-extended from the operation's size
-    bool page_local(u64 target) const { return (target + cs_base_) >> 12 == (start_rip_ + cs_base_) >> 12; }
+    // What begins in the page's last bytes may be an instruction that goes on in the next page.
+    bool page_local(u64 target) const {
+        u64 to = target + cs_base_;
+        return to >> 12 == (start_rip_ + cs_base_) >> 12 && (to & 0xfff) <= 0x1000 - 15;
+    }
     const u32* here() const { return as.words().data() + as.size() / 4; }
 
     const SharedCode& shared_;
@@ -250,7 +260,7 @@ class Block {
     const Insn* insn_ = nullptr;
     u64 rip_ = 0, flags_live_ = 0, in_cpp_ = 0;
     unsigned insn_count_ = 0, exit_count_ = 0, cold_count_ = 0, temps_used_ = 0, vector_temps_used_ = 0, snapshot_count_ = 0;
-    bool ended_ = false, full_ = false, out_of_temps_ = false;
+    bool ended_ = false, full_ = false, out_of_temps_ = false, sets_if_ = false, shadow_next_ = false, shadowed_ = false;
     Progress start_;  // of the current instruction
     u32 main_size_ = 0;
     FlagState flags_;

@@ -20,6 +20,8 @@ struct Mode {
     static constexpr Bit protected_{22};       // CR0.PE and not virtual-8086
     static constexpr Field small_{23, 6};      // by x86::Seg: as plain, but the limit is FFFFh, for 16-bit addresses
 
+    static constexpr Bit tsc_{29};             // RDTSC is allowed here
+
     x86::CodeSize code_size() const { return static_cast<x86::CodeSize>(code_size_.of(raw)); }
     bool code64() const { return code_size() == x86::CodeSize::Bits64; }
     unsigned cpl() const { return static_cast<unsigned>(cpl_.of(raw)); }
@@ -30,6 +32,7 @@ struct Mode {
     bool small(x86::Seg s) const { return bit(small_.of(raw), s); }
     bool sse() const { return sse_.of(raw); }
     bool mxcsr_default() const { return mxcsr_default_.of(raw); }
+    bool tsc() const { return tsc_.of(raw); }
     friend bool operator==(Mode, Mode) = default;
 };
 

@@ -10,14 +10,17 @@ struct Row {
     void (*emit)(Block&, const Insn&);
     u16 reads = 0;     // arithmetic flags it depends on
     u16 writes = 0;    // arithmetic flags it always writes (undefined ones included)
-    u8 traits = 0;
-    static constexpr u8 ends = 1;      // control never goes on behind it
-    static constexpr u8 faults = 2;    // may fault without a memory operand
-    static constexpr u8 lock = 4;      // handles a LOCK prefix
-    static constexpr u8 stack = 8;     // uses the stack
-    static constexpr u8 sse = 16;      // needs SSE enabled
-    static constexpr u8 shift = 32;    // writes flags only if its count, an immediate or CL, is not 0
-    static constexpr u8 fp = 64;       // depends on MXCSR: inline only for its default
+    u16 traits = 0;
+    static constexpr u16 ends = 1;      // control never goes on behind it
+    static constexpr u16 faults = 2;    // may fault without a memory operand
+    static constexpr u16 lock = 4;      // handles a LOCK prefix
+    static constexpr u16 stack = 8;     // uses the stack
+    static constexpr u16 sse = 16;      // needs SSE enabled
+    static constexpr u16 shift = 32;    // writes flags only if its count, an immediate or CL, is not 0
+    static constexpr u16 fp = 64;      // depends on MXCSR: inline only for its default
+    static constexpr u16 kernel = 128; // inline only at CPL 0
+    static constexpr u16 tsc = 256;    // inline only where the TSC may be read
+    static constexpr u16 shadows = 512;  // no interrupt comes between it and the next instruction
 };
 
 // The row of a mnemonic, or null.
@@ -38,6 +41,7 @@ Rows bit_rows();
 Rows multiply_rows();
 Rows branch_rows();
 Rows atomic_rows();
+Rows system_rows();
 Rows sse_move_rows();
 Rows sse_integer_rows();
 Rows sse_shuffle_rows();

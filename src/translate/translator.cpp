@@ -46,6 +46,8 @@ bool inline_here(const Block& b, const Row* row, const Insn& i) {
         for (unsigned n = 0; n < i.operands; n++)
             if (i.op[n].is(OperandKind::Mmx)) return false;
     }
+    if (row->traits & Row::kernel && b.mode.cpl() != 0) return false;
+    if (row->traits & Row::tsc && !b.mode.tsc()) return false;
     if (row->traits & Row::fp && !b.mode.mxcsr_default()) return false;
     // The check of a 64 KiB segment's limit leaves in the middle of an instruction, where its flags must still be as they were.
     if (row->reads && b.has_small_operand(i)) return false;
@@ -86,7 +88,9 @@ void generate(Block& b, const Source& source, const Decoded& code) {
         u64 seen = (live[n] & ~u64{2}) | (live[n] & 2 ? flag::of : 0);
         b.begin(i, rip, seen);
         const Row* row = row_of(i.mnemonic);
-        if (inline_here(b, row, i)) {
+        // The instruction in a shadow must be in the same block.
+        bool shadow_ends_here = row && row->traits & Row::shadows && n + 1 == code.count;
+        if (inline_here(b, row, i) && !shadow_ends_here) {
             row->emit(b, i);
             if (!b.out_of_temps()) {
                 rip += i.length;

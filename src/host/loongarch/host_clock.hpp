@@ -14,6 +14,8 @@ class HostClock final : public Clock, public WallClock {
         return boot_unix_ms_ / 1000 + (boot_unix_ms_ % 1000 + now() / 1'000'000) / 1000;
     }
 
+    u64 start() const { return start_; }           // the counter's value at time 0
+    u64 ns_per_tick() const { return ns_per_tick_; }  // 32.32
     u64 ticks() const;  // of the counter, since construction
     u64 hz() const { return hz_; }
     u64 to_ns(u64 ticks) const { return static_cast<u64>(static_cast<u128>(ticks) * ns_per_tick_ >> 32); }
