@@ -30,6 +30,7 @@ endfunction()
 
 # bmbt_image(<name> SOURCES file... DEPENDS folder...)
 # An executable for the bare machine, in the image build only. It has the host layer, whose linker script places it.
+# <name>.debug beside it is the same with symbols, which debuggers find by a link in the executable.
 function(bmbt_image name)
     if(NOT BMBT_IMAGE)
         return()
@@ -43,6 +44,11 @@ function(bmbt_image name)
         -T ${script})
     set_target_properties(${name} PROPERTIES LINK_DEPENDS ${script} LINKER_LANGUAGE CXX
         RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
+    find_program(BMBT_OBJCOPY NAMES llvm-objcopy-19 llvm-objcopy REQUIRED)
+    add_custom_command(TARGET ${name} POST_BUILD WORKING_DIRECTORY ${PROJECT_BINARY_DIR} VERBATIM
+        BYPRODUCTS ${PROJECT_BINARY_DIR}/${name}.debug
+        COMMAND ${CMAKE_COMMAND} -E copy ${name} ${name}.debug
+        COMMAND ${BMBT_OBJCOPY} --strip-all --add-gnu-debuglink=${name}.debug ${name})
 endfunction()
 
 # Links src/<folder>'s files into <farm>/<folder>. Folders inside are targets of their own and are left out.

@@ -35,6 +35,7 @@ struct Machine final : MapListener {
     GuestFiles files;
     Range rom;
     u64 guest_ram = 0;
+    u64 frame_table_bytes = 0, own_bytes = 0;  // the tables with an entry for each frame; all the rest but the code cache
     host::HostClock* clock = nullptr;
     host::Interrupts* interrupts = nullptr;
     PhysicalMap* memory = nullptr;
@@ -96,6 +97,7 @@ void print_stats() {
     auto line = [](const char* key, u64 value) { host::print("{} {}\n", key, value); };
     line("blocks", s.blocks), line("guest_bytes", s.guest_bytes), line("host_bytes", s.host_bytes);
     line("code_cache_bytes", m.store->code_bytes());
+    line("own_memory_bytes", m.own_bytes), line("frame_table_bytes", m.frame_table_bytes);
     line("code_flushes", s.code_flushes), line("code_writes", s.code_writes), line("code_invalidations", s.code_invalidations);
     line("tlb_refills", m.vcpu.counters[host::counter::refills]), line("tlb_slow_refills", m.vcpu.counters[host::counter::slow_refills]);
     line("tlb_large_refills", m.vcpu.counters[host::counter::large_refills]), line("tlb_window_refills", m.vcpu.counters[host::counter::window_refills]);
@@ -198,6 +200,7 @@ void build_code_cache(Machine& m, Arena& arena) {
 void machine_main(const host::HostInfo& info, host::Arena& arena) {
     auto config = parse_config(info.command_line);
     if (!config) host::fail("{}", config.error().what);
+    const u64 arena_bytes = arena.left();
     machine = arena.make<Machine>();
     Machine& m = *machine;
     m.config = *config;
@@ -225,6 +228,8 @@ void machine_main(const host::HostInfo& info, host::Arena& arena) {
     m.pc_place = arena.take(sizeof(Pc), alignof(Pc));
     m.runtime_place = arena.take(sizeof(Runtime), alignof(Runtime));
     if (!m.pc_place || !m.runtime_place) host::fail("the machine's low memory is too small for BMBT's own tables");
+    m.frame_table_bytes = layout.frames() * (sizeof(Frame) + sizeof(u32)) + summary.size();  // the second: BlockStore's
+    m.own_bytes = info.image.size + arena_bytes - arena.left() - m.frame_table_bytes - 2 * code_bytes;
     host::prepare_vcpu(m.vcpu, reinterpret_cast<u64>(vcpu_stack) + sizeof vcpu_stack, m.window->page());
     host::panic_report = [] {
         if (machine->runtime) machine->runtime->report("the vCPU");

@@ -1,7 +1,10 @@
-"""What the image says when it cannot run, in one line and with exit code 1; and its size."""
+"""What the image says when it cannot run, in one line and with exit code 1; and its size. Usage: image.py TINY, a raw guest
+that halts."""
 
 import os
 import subprocess
+import sys
+from pathlib import Path
 
 from machine import ROOT, Machine, check, main
 
@@ -15,15 +18,27 @@ def ends_with(line, *options):
 
 
 def small():
-    """Less than 2 MiB, everything counted that is loaded from the file."""
-    image = os.environ.get("BMBT_IMAGE") or ROOT / "build/image/bmbt.elf"
+    """Less than 2 MiB, as a file and in memory; the symbols are in a file beside it."""
+    image = Path(os.environ.get("BMBT_IMAGE") or ROOT / "build/image/bmbt.elf")
+    check(image.stat().st_size < 2 << 20, f"the image's file has {image.stat().st_size} bytes")
     out = subprocess.run(["llvm-size-19", image], check=True, capture_output=True, text=True).stdout
-    text, data = map(int, out.splitlines()[1].split()[:2])
-    check(text + data < 2 << 20, f"the image has {text + data} bytes")
+    loaded = sum(map(int, out.splitlines()[1].split()[:3]))
+    check(loaded < 2 << 20, f"the image has {loaded} bytes in memory")
+    symbols = subprocess.run(["llvm-nm-19", f"{image}.debug"], check=True, capture_output=True, text=True).stdout
+    check(" machine_main" in symbols or "host_start" in symbols, "the symbols are not beside the image")
+
+
+def own_memory():
+    """What BMBT takes besides the guest's memory, the frame table and the code cache, which grow with the guest's."""
+    with Machine("--raw", sys.argv[1], "--memory", "2G", "--stats") as machine:
+        own = int(machine.expect(r"^own_memory_bytes (\d+)$", 60).group(1))
+        machine.ends(0, 60)
+        check(2 << 20 < own < 64 << 20, f"BMBT takes {own} bytes of its own")
 
 
 def test():
     small()
+    own_memory()
     ends_with(r"^bmbt: no guest was given; ", "--bios", "--qemu", "-append ''")
     ends_with(r"^bmbt: .*LSX", "--bios", "--qemu", "-cpu la464,lsx=off")
     ends_with(r"^bmbt: unknown trace event; ", "--bios", "--trace", "everything")
