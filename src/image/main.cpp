@@ -230,11 +230,11 @@ void machine_main(const host::HostInfo& info, host::Arena& arena) {
     if (!m.pc_place || !m.runtime_place) host::fail("the machine's low memory is too small for BMBT's own tables");
     m.frame_table_bytes = layout.frames() * (sizeof(Frame) + sizeof(u32)) + summary.size();  // the second: BlockStore's
     m.own_bytes = info.image.size + arena_bytes - arena.left() - m.frame_table_bytes - 2 * code_bytes;
+    m.vcpu.counter_start = m.clock->start();
+    m.vcpu.counter_multiplier = m.clock->ns_per_tick();
     host::prepare_vcpu(m.vcpu, reinterpret_cast<u64>(vcpu_stack) + sizeof vcpu_stack, m.window->page());
     host::panic_report = [] {
         if (machine->runtime) machine->runtime->report("the vCPU");
-    m.vcpu.counter_start = m.clock->start();
-    m.vcpu.counter_multiplier = m.clock->ns_per_tick();
     };
     start_guest();
 }
