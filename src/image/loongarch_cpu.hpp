@@ -26,6 +26,7 @@ class LoongArchCpu final : public HostCpu, public Line {
     void invalidate_asid(u16 asid) override { host::Tlb::invalidate_asid(asid); }
     void invalidate_all() override;
     void set_asid(u16 asid) override { host::Tlb::set_asid(asid); }
+    bool has_lasx() override { return host::has_lasx(); }
     unsigned asids() override { return host::Tlb::asid_limit(); }
     void set_refill_root(Vcpu&, bool on, u64 root_gpa, bool global_pages) override;
     bool split_large(u64 gpa) override;

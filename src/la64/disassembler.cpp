@@ -57,6 +57,7 @@ void operand(Text& text, const Operand& o, i64 value) {
             else (text << "$fs").decimal(value - 24);
             return;
         case OperandKind::Vr: (text << "$vr").decimal(value); return;
+        case OperandKind::Xr: (text << "$xr").decimal(value); return;
         case OperandKind::Fcc: (text << "$fcc").decimal(value); return;
         case OperandKind::Fcsr: (text << "$fcsr").decimal(value); return;
         case OperandKind::Unsigned:

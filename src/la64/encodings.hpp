@@ -6,7 +6,7 @@
 
 namespace bmbt::la64 {
 
-enum class OperandKind : u8 { Gpr, Fpr, Vr, Fcc, Fcsr, Unsigned, Signed, Offset };
+enum class OperandKind : u8 { Gpr, Fpr, Vr, Xr, Fcc, Fcsr, Unsigned, Signed, Offset };
 
 struct Operand {
     OperandKind kind{};
@@ -50,6 +50,10 @@ struct OperandOf<Fpr> {
 template <>
 struct OperandOf<Vr> {
     static constexpr Operand value{OperandKind::Vr};
+};
+template <>
+struct OperandOf<Xr> {
+    static constexpr Operand value{OperandKind::Xr};
 };
 template <>
 struct OperandOf<Fcc> {

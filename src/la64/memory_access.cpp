@@ -80,6 +80,8 @@ constexpr Row table[] = {
     store(stptr_d, 8),
     load(vld, 16, File::Vector),
     store(vst, 16, File::Vector),
+    load(xvld, 32, File::Vector),
+    store(xvst, 32, File::Vector),
     load(vldx, 16, File::Vector, Indexed),
     store(vstx, 16, File::Vector, Indexed),
     load(fld_s, 4, File::Float),

@@ -19,6 +19,11 @@ struct Vr {
     u8 number;
     friend constexpr bool operator==(Vr, Vr) = default;
 };
+// A 256-bit vector register (LASX): the vector register of the same number is its low half.
+struct Xr {
+    u8 number;
+    friend constexpr bool operator==(Xr, Xr) = default;
+};
 // A condition flag, written by fcmp and vset and read by bceqz, bcnez and fsel.
 struct Fcc {
     u8 number;

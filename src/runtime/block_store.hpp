@@ -117,6 +117,7 @@ class BlockStore {
 };
 
 // Writes the code that all blocks of a region share at its begin.
-void write_shared_code(BlockStore::Region&, bool user);
+void write_shared_code(BlockStore::Region&, bool user, bool lasx);
+void write_string_code(la64::Assembler&, SharedCode&, bool lasx);
 
 }  // namespace bmbt

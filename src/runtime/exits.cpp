@@ -185,7 +185,7 @@ void Runtime::on_interrupt() {
     v_.interrupt_waiting = board_.interrupt_pending();
     // An instruction that sets IF may be past its test for a waiting interrupt.
     if (!interrupt_ready() && board_.stop() == Stop::None && !(v_.interrupt_waiting && in_block_that_sets_if(v_.host.pc))) return;
-    if (step_.active) return;  // the interrupted instruction is being finished already
+    if (step_.active && !in_string_code(v_.host.pc)) return;  // the interrupted instruction is being finished already
     if (boundary_or_step(v_.host.pc)) dispatch();
 }
 

@@ -20,6 +20,7 @@ class HostCpu {
     virtual void invalidate_all() = 0;  // of every address space and global ones
     virtual void set_asid(u16) = 0;
     virtual unsigned asids() = 0;
+    virtual bool has_lasx() = 0;  // 256-bit vector registers
 
     // Tells the refill handler where the guest's 4-level root is (guest-physical), or that C++ fills everything.
     virtual void set_refill_root(Vcpu&, bool on, u64 root_gpa, bool global_pages) = 0;

@@ -44,6 +44,7 @@ Runtime::Place Runtime::place_of(u64 pc) {
     bool as_user = (v_.host.prmd & 3) == 3;
     const BlockStore::Region& r = store_.region(as_user);
     const u32* p = store_.pointer(as_user, pc);
+    if (p >= r.shared.strings && p < r.shared.end) p = store_.pointer(as_user, pc = v_.host.temp[9]);
     u32 id;
     u64 offset;
     if (p >= r.slot.data() && p < r.slot.data() + r.slot.size()) {

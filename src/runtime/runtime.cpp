@@ -14,8 +14,8 @@ Runtime::Runtime(Vcpu& v, Board& board, HostCpu& host, PhysicalMap& memory, Bloc
                  const CodeSide& user, u8* user_page, CharSink& messages, const RunOptions& options)
     : v_(v), board_(board), host_(host), memory_(memory), store_(store), sides_{kernel, user}, user_page_(user_page),
       messages_(messages), options_(options) {
-    write_shared_code(store_.region(false), false);
-    write_shared_code(store_.region(true), true);
+    write_shared_code(store_.region(false), false, host.has_lasx());
+    write_shared_code(store_.region(true), true, host.has_lasx());
     spaces_.start(host_.asids());
     memory_.watch(this);
 }

@@ -121,6 +121,8 @@ class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
     u32 host_word(u64 pc);
 
     // step.cpp
+    bool in_string_code(u64 pc);
+    void finish_piece();
     bool in_block_that_sets_if(u64 pc);
     bool boundary_or_step(u64 pc);  // true: v is at an instruction's boundary; false: v.host is set up to reach one
     void step_block(u32 id, u64 pc);

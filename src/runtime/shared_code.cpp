@@ -201,12 +201,14 @@ void indirect(Assembler& as, bool user) {
 
 }  // namespace
 
-void write_shared_code(BlockStore::Region& r, bool user) {
+void write_shared_code(BlockStore::Region& r, bool user, bool lasx) {
     Assembler as({r.begin, r.end});
     r.shared.flag_bits = r.begin;
     flag_bits(as);
     r.shared.indirect = r.begin + as.size() / 4;
     indirect(as, user);
+    r.shared.strings = r.begin + as.size() / 4;
+    write_string_code(as, r.shared, lasx);
     r.shared.end = r.begin + as.size() / 4;
     // Room where the rest of an interrupted instruction is copied to.
     r.slot = {r.begin + align_up(as.size() / 4, 16), step_slot_words};

@@ -148,12 +148,38 @@ bool Runtime::in_block_that_sets_if(u64 pc) {
     return id != no_block && store_.block(id).sets_if;
 }
 
+// In a routine of string_code.cpp every place is an instruction's boundary, once the updates of a piece are done.
+bool Runtime::in_string_code(u64 pc) {
+    bool as_user = (v_.host.prmd & 3) == 3;
+    const BlockStore::Region& r = store_.region(as_user);
+    const u32* p = store_.pointer(as_user, pc);
+    return p >= r.shared.strings && p < r.shared.end;
+}
+
+void Runtime::finish_piece() {
+    constexpr u32 addi_d = 0b0000001011;
+    for (;;) {
+        u32 w = host_word(v_.host.pc);
+        if (w >> 22 != addi_d) return;
+        host_register(w & 31) += static_cast<u64>(sign_extend(bits(w, 21, 10), 12));
+        v_.host.pc += 4;
+    }
+}
+
 bool Runtime::boundary_or_step(u64 pc) {
     bool as_user = (v_.host.prmd & 3) == 3;
     const BlockStore::Region& r = store_.region(as_user);
     const u32* p = store_.pointer(as_user, pc);
+    if (in_string_code(pc)) {
+        finish_piece();
+        Place at = place_of(v_.host.pc);
+        if (at.block == no_block) host_.panic("a string routine outside all blocks");
+        const BlockInfo& b = store_.block(at.block);
+        recover(b, store_.snapshot(b, at.snapshot));
+        return true;
+    }
     bool in_flag_bits = p >= r.shared.flag_bits && p < r.shared.indirect;
-    if (p >= r.shared.indirect && p < r.shared.end) {
+    if (p >= r.shared.indirect && p < r.shared.strings) {
         v_.rip = v_.host.temp[1];
         return true;
     }

@@ -79,6 +79,9 @@ struct Test {
 struct SharedCode {
     const u32* flag_bits = nullptr;      // the flags to bits in flag_a, called with link; clobbers t6, t7
     const u32* indirect = nullptr;       // goes on at the RIP in t1 through the jump cache; clobbers t0, t2-t4
+    const u32* movs[4] = {};             // REP MOVS and STOS by log2 of the element's bytes, called with link; see
+    const u32* stos[4] = {};             // runtime/string_code.cpp
+    const u32* strings = nullptr;        // where these begin
     const u32* end = nullptr;
 };
 
@@ -201,6 +204,11 @@ class Block {
     // The instruction may set IF, which an interrupt may wait for. `shadow`: none is delivered before the next instruction.
     void sets_if(bool shadow) { sets_if_ = true, shadow_next_ = shadow; }
     bool has_set_if() const { return sets_if_; }
+
+    // All of the guest's registers and flags whole in their places: what an instruction that changes them as it goes begins with.
+    void make_exact() { canonical(), take_snapshot(); }
+    void call_shared(const u32* routine) { emit_near(routine, true); }
+    const SharedCode& shared() const { return shared_; }
 
     // Ends the translation: cold paths and a last exit if none was made.
     void finish(u64 next_rip);

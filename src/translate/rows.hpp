@@ -42,6 +42,7 @@ Rows multiply_rows();
 Rows branch_rows();
 Rows atomic_rows();
 Rows system_rows();
+Rows string_rows();
 Rows sse_move_rows();
 Rows sse_integer_rows();
 Rows sse_shuffle_rows();

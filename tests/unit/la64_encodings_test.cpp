@@ -89,6 +89,7 @@ std::string name_of(OperandKind kind, i64 value) {
                    : value < 24 ? "$ft" + std::to_string(value - 8)
                                 : "$fs" + std::to_string(value - 24);
         case OperandKind::Vr: return "$vr" + number;
+        case OperandKind::Xr: return "$xr" + number;
         case OperandKind::Fcc: return "$fcc" + number;
         case OperandKind::Fcsr: return "$fcsr" + number;
         default: return number;
@@ -124,7 +125,7 @@ std::vector<std::string> llvm(const char* options, const std::string& input) {
     auto file = testing::TempDir() + "la64_" + std::to_string(::getpid()) + ".s";
     std::ofstream(file) << input;
     auto command =
-        LLVM_MC " --triple=loongarch64 --mattr=+64bit,+f,+d,+lsx,+frecipe " + std::string(options) + " " + file;
+        LLVM_MC " --triple=loongarch64 --mattr=+64bit,+f,+d,+lsx,+lasx,+frecipe " + std::string(options) + " " + file;
     auto* pipe = popen(command.c_str(), "r");
     std::vector<std::string> lines;
     char line[256];

@@ -52,5 +52,6 @@ namespace feature {
 constexpr unsigned lsx_word = 2;
 constexpr Bit lsx{6}, lasx{7}, lbt_x86{18};
 }  // namespace feature
+inline bool has_lasx() { return feature::lasx.of(cpucfg(feature::lsx_word)); }
 
 }  // namespace bmbt::host
