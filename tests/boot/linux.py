@@ -11,6 +11,10 @@ BOOT = 900  # seconds to the shell, generous: two may run at once on a slow mach
 PROMPT = r"^[~/][^\n]* # $"
 
 
+# What compares no times counts them in instructions, so that it runs the same on a busy machine.
+COUNTED = "--icount"
+
+
 def options(name, *more):
     return ["--kernel", kernel(name), "--append", "console=ttyS0 quiet loglevel=1", "--memory", "512M", *more]
 
@@ -32,14 +36,17 @@ def ask(machine, command, pattern, seconds=120):
 def shell(name):
     """What ./bmbt run gives: typing, editing, job control, and power-off with exit code 0."""
     initrd = initramfs("shell")
-    with Machine(*options(name, "--initrd", initrd)) as machine:
+    with Machine(*options(name, COUNTED, "--initrd", initrd)) as machine:
         to_shell(machine)
         ask(machine, "echo $((6 * 7)) is the answer", r"^42 is the answer$")
         ask(machine, "echo wrongg\x7f | tr a-z A-Z", r"^WRONG$")
         ask(machine, "cat /proc/cmdline", r"^console=ttyS0 quiet loglevel=1$")
         ask(machine, "uname -m; ls / | wc -l", r"^x86_64\n\d+$")
-        machine.send("sleep 1000\n")
-        time.sleep(5)
+        # Not sleep: to an idle machine that counts instructions a thousand seconds are none.
+        machine.send("sh -c 'echo started; exec cat'\n")
+        machine.expect(r"^started", 60)
+        machine.send("to the cat\n")
+        machine.expect(r"to the cat\s+to the cat$", 60)
         machine.send("\x03")  # Ctrl-C is the guest's
         machine.expect(PROMPT, 60)
         ask(machine, "echo still here", r"^still here$")
@@ -88,13 +95,13 @@ def clocks(name):
 def reboot(name):
     """A reboot comes back to the shell; with --no-reboot it ends with exit code 0."""
     initrd = initramfs("reboot")
-    with Machine(*options(name, "--initrd", initrd)) as machine:
+    with Machine(*options(name, COUNTED, "--initrd", initrd)) as machine:
         to_shell(machine)
         machine.send("touch /tmp/before; reboot\n")
         to_shell(machine)
         ask(machine, "ls /tmp | wc -l", r"^0$")
         machine.leave()
-    with Machine(*options(name, "--initrd", initrd, "--no-reboot")) as machine:
+    with Machine(*options(name, COUNTED, "--initrd", initrd, "--no-reboot")) as machine:
         to_shell(machine)
         machine.send("reboot -f\n")
         machine.ends(0, 120)
@@ -105,7 +112,7 @@ def script(name):
     wanted = busybox_here(GUESTS / "busybox-script.sh")
     check(wanted.rstrip().endswith("== end"), f"the script failed on this machine:\n{wanted}")
     initrd = initramfs("script", etc__autorun=GUESTS / "autorun", etc__script=GUESTS / "busybox-script.sh")
-    with Machine(*options(name, "--initrd", initrd)) as machine:
+    with Machine(*options(name, COUNTED, "--initrd", initrd)) as machine:
         machine.expect(r"<<<begin>>>\n", BOOT)
         begin = machine.mark
         end = machine.expect(r"^<<<end>>>$", 3600).start()

@@ -6,7 +6,7 @@ from machine import Machine, main
 
 
 def test():
-    for options in ([], ["--icount"], ["--stats"]):
+    for options in ([], ["--icount"], ["--icount", "--stats"]):
         with Machine("--raw", sys.argv[1], "--memory", "16M", *options) as machine:
             machine.expect(r"^Hello, world$", 60)
             machine.expect(r"^bmbt: .*halted", 60)
