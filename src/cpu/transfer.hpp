@@ -27,8 +27,13 @@ void raise(Vcpu&, const x86::Fault&);
 void interrupt(Vcpu&, u8 vector);
 
 // The segments that SYSCALL, SYSENTER and their returns load without a descriptor.
-x86::Segment flat_code(u16 selector, unsigned dpl, bool long_code);
-x86::Segment flat_stack(u16 selector, unsigned dpl);
+inline x86::Segment flat_code(u16 selector, unsigned dpl, bool long_code) {
+    u64 rights = 0x809b | x86::access::dpl(dpl) | (long_code ? x86::access::l() : x86::access::db());
+    return {.selector = selector, .access = static_cast<u16>(rights), .limit = ~u32{0}, .base = 0};
+}
+inline x86::Segment flat_stack(u16 selector, unsigned dpl) {
+    return {.selector = selector, .access = static_cast<u16>(0xc093 | x86::access::dpl(dpl)), .limit = ~u32{0}, .base = 0};
+}
 
 // A checked code segment for a far JMP, CALL (rpl unchecked against DPL for conforming ones) or RET/IRET.
 x86::Guest<x86::Segment> code_segment_for_jump(Vcpu&, u16 selector, DescriptorEntry& e);

@@ -41,16 +41,6 @@ Guest<StackView> inner_stack(Vcpu& v, unsigned cpl, u32 ext) {
     return StackView{.ss = ss, .sp = sp, .code64 = false, .as = As::Supervisor};
 }
 
-Segment flat_code(u16 selector, unsigned dpl, bool long_code) {
-    u16 rights = 0x809b | access::dpl(dpl) | (long_code ? access::l() : access::db());
-    return {.selector = selector, .access = rights, .limit = ~u32{0}, .base = 0};
-}
-
-Segment flat_stack(u16 selector, unsigned dpl) {
-    u16 rights = 0xc093 | access::dpl(dpl);
-    return {.selector = selector, .access = rights, .limit = ~u32{0}, .base = 0};
-}
-
 // --- Task switches
 
 namespace {

@@ -54,7 +54,7 @@ u32 BlockStore::add(const BlockKey& key, const Block& b, const Source&, const De
         unsigned first = 0, last = 0;  // of the instruction's snapshots
         while (first + 1 < b.snapshots() && b.snapshot(first).insn < n) first++;
         while (last + 1 < b.snapshots() && b.snapshot(last + 1).insn <= n) last++;
-        m_.insns[insn_count_++] = {.insn = code.insns[n], .callout_snapshot = static_cast<u8>(last), .slow_snapshot = static_cast<u8>(first)};
+        m_.insns[insn_count_++] = {.insn = code.insns[n], .run = semantics_of(code.insns[n]), .callout_snapshot = static_cast<u8>(last), .slow_snapshot = static_cast<u8>(first), .shortcut = shortcut_of(code.insns[n])};
         info.cpp_count++;
     }
     r.at += b.as.size() / 4;

@@ -3,6 +3,7 @@
 #pragma once
 #include <span>
 
+#include "cpu/semantics.hpp"
 #include "memory/physical_map.hpp"
 #include "translate/translator.hpp"
 
@@ -34,10 +35,16 @@ struct BlockInfo {
     u32 incoming = no_block;                   // exits linked to this block
 };
 
+// What has a way of its own before the general one; see system_call.cpp.
+enum class Shortcut : u8 { None, Syscall, Sysret };
+Shortcut shortcut_of(const Insn&);
+
 // An instruction that C++ runs for a block, and the state it begins with: with all of its inline part done, or none.
 struct CppInsn {
     Insn insn;
+    Semantics run;
     u8 callout_snapshot, slow_snapshot;
+    Shortcut shortcut;
 };
 
 struct ExitInfo {

@@ -65,15 +65,18 @@ void Runtime::on_gate() {
     const BlockInfo& b = store_.block(id);
     if (number >= gate::exit && number - gate::exit < b.exit_count) return take_exit(id, number - gate::exit);
     unsigned insn = number & (gate::slow - 1);
-    if (number < gate::exit && insn < b.cpp_count) return run_in_cpp(id, insn, number < gate::slow);
+    if (number < gate::exit && insn < b.cpp_count) {
+        const CppInsn& c = store_.insn(b, insn);
+        bool resume = number < gate::slow;
+        // A slow path leaves before anything of the instruction is done, a callout after all that it does inline.
+        recover(b, store_.snapshot(b, resume ? c.callout_snapshot : c.slow_snapshot));
+        if (c.shortcut != Shortcut::None && take_shortcut(c)) return;
+        return run_in_cpp(id, c, resume);
+    }
     host_.panic("a gate asks for what its block has not");
 }
 
-void Runtime::run_in_cpp(u32 id, unsigned n, bool resume) {
-    BlockInfo& b = store_.block(id);
-    // A slow path leaves before anything of the instruction is done, a callout after all that it does inline.
-    const CppInsn& c = store_.insn(b, n);
-    recover(b, store_.snapshot(b, resume ? c.callout_snapshot : c.slow_snapshot));
+void Runtime::run_in_cpp(u32 id, const CppInsn& c, bool resume) {
     const Insn& i = c.insn;
     u64 sequential = v_.rip + i.length;
     if (!mode_.code64()) sequential &= mode_.code_size() == CodeSize::Bits32 ? 0xffff'ffff : 0xffff;
@@ -81,14 +84,14 @@ void Runtime::run_in_cpp(u32 id, unsigned n, bool resume) {
     v_.shadow = false;
     resume ? stats_.callouts++ : stats_.slow_paths++;
     stats_.in_cpp[i.mnemonic & (Stats::mnemonics - 1)]++;
-    if (auto r = semantics_of(i)(v_, i); !r) {
+    if (auto r = c.run(v_, i); !r) {
         fault(r.error());
         return dispatch();
     }
     v_.rip = v_.next_rip;
     after_instruction();
     if (resume && v_.rip == sequential && !must_dispatch_ && !(flushed_code_ && !store_.block(id).valid) && !v_.halted &&
-        !(v_.shadow && board_.interrupt_pending()) && !interrupt_ready() && board_.stop() == Stop::None) {
+        !(v_.shadow && v_.interrupt_waiting) && !interrupt_ready()) {
         if (v_.shadow) shadow_rip_ = v_.rip, v_.shadow = false;
         v_.segment_base = v_.seg_base[user() ? Fs : Gs];
         if (user()) sync_user_page();
@@ -99,8 +102,12 @@ void Runtime::run_in_cpp(u32 id, unsigned n, bool resume) {
 
 // Common to every instruction that C++ ran: what depends on the state it may have changed.
 void Runtime::after_instruction() {
-    if (v_.interrupt_waiting) v_.interrupt_waiting = board_.interrupt_pending();
     if (Mode m = mode_of_cpu(); !(m == mode_)) mode_changed(v_);
+    if (!board_touched_) return;
+    board_touched_ = false;
+    if (board_.stop() != Stop::None) must_dispatch_ = board_touched_ = true;
+    if (board_.take_nmi()) v_.nmi_pending = true;
+    v_.interrupt_waiting = board_.interrupt_pending();
     if (u64 next = board_.next_timer(); next != timer_) host_.set_timer(timer_ = next);
 }
 
@@ -159,26 +166,23 @@ void Runtime::take_indirect() {
     if (options_.trace.has(TraceEvent::Exec) || step_.active || interrupt_ready()) return dispatch();
     u32 id = find_or_translate();
     if (id == no_block || flushed_code_) return dispatch();
-    const BlockInfo& b = store_.block(id);
-    if (mode_.flat(Cs)) {
-        bool as_user = user();
-        JumpCacheEntry& e = sides_[as_user].jump_cache[v_.rip & (jump_cache_entries - 1)];
-        e.address = store_.address(b);
-        e.tag = v_.rip ^ (as_user ? u64{spaces_.epoch()} << epoch_shift : 0);
-        if (!as_user && !last_fetch_global(b.key)) kernel_not_global_ = true;
-    }
+    remember_jump(id);
     enter(id);
 }
 
-bool Runtime::interrupt_ready() {
-    if (v_.nmi_pending && !v_.nmi_blocked) return true;
-    return v_.system_flags & flag::if_ && board_.interrupt_pending();
+// The jump cache's entry for v.rip, which is where the block begins.
+void Runtime::remember_jump(u32 id) {
+    if (!mode_.flat(Cs)) return;
+    const BlockInfo& b = store_.block(id);
+    jump_entry() = {.tag = jump_tag(), .address = store_.address(b)};
+    if (!user() && !last_fetch_global(b.key)) kernel_not_global_ = true;
 }
 
 void Runtime::on_interrupt() {
     stats_.interrupts_host++;
     host_.take_interrupts();
     board_.run_timers();
+    touch_board();
     if (board_.take_nmi()) v_.nmi_pending = true;
     host_.set_timer(timer_ = board_.next_timer());  // always: the host's may have come early
     if (host_.in_gate(v_.host.pc)) return;
@@ -193,8 +197,11 @@ void Runtime::dispatch() {
     step_.active = false;
     for (;;) {
         stats_.dispatches++;
-        check_stop();
-        if (board_.take_nmi()) v_.nmi_pending = true;
+        if (board_touched_ || v_.shutdown) {
+            board_touched_ = false;
+            check_stop();
+            if (board_.take_nmi()) v_.nmi_pending = true;
+        }
         if (v_.halted) halt();
         bool shadowed = v_.shadow || v_.rip == shadow_rip_;
         if (v_.shadow) shadow_rip_ = v_.rip;
@@ -220,11 +227,14 @@ void Runtime::dispatch() {
             continue;
         }
         flushed_code_ = false;
+        if (mode_.flat(Cs))
+            if (const JumpCacheEntry& e = jump_entry(); e.tag == jump_tag()) return enter_at(e.address, user());
         u32 id = find_or_translate();
         if (id == no_block) {
             interpret_one();
             continue;
         }
+        remember_jump(id);
         return enter(id);
     }
 }
@@ -263,23 +273,23 @@ void Runtime::halt() {
         host_.wait();
     }
     v_.halted = false;
-    v_.interrupt_waiting = true;
+    touch_board();
 }
 
 u32 Runtime::port_in(u16 port, Width w) {
-    v_.interrupt_waiting = true;
+    touch_board();
     u32 value = board_.port_in(port, w);
     if (options_.trace.has(TraceEvent::Io)) trace(TraceEvent::Io, "io.in port value", port, value);
     return value;
 }
 void Runtime::port_out(u16 port, Width w, u32 value) {
     if (options_.trace.has(TraceEvent::Io)) trace(TraceEvent::Io, "io.out port value", port, value);
-    v_.interrupt_waiting = true;
+    touch_board();
     board_.port_out(port, w, value);
 }
 u64 Runtime::mmio_read(u64 gpa, Width w) {
     stats_.device_accesses++;
-    v_.interrupt_waiting = true;
+    touch_board();
     u64 value = board_.mmio_read(gpa, w);
     if (options_.trace.has(TraceEvent::Mmio)) trace(TraceEvent::Mmio, "mmio.read gpa value", gpa, value);
     return value;
@@ -287,7 +297,7 @@ u64 Runtime::mmio_read(u64 gpa, Width w) {
 void Runtime::mmio_write(u64 gpa, Width w, u64 value) {
     stats_.device_accesses++;
     if (options_.trace.has(TraceEvent::Mmio)) trace(TraceEvent::Mmio, "mmio.write gpa value", gpa, value);
-    v_.interrupt_waiting = true;
+    touch_board();
     board_.mmio_write(gpa, w, value);
 }
 

@@ -134,9 +134,12 @@ void Runtime::switch_address_space(Vcpu&, bool keep) {
 }
 
 void Runtime::mode_changed(Vcpu&) {
-    Mode before = mode_;
-    mode_ = mode_of_cpu();
-    if (mode_ == before) return;
+    set_mode(mode_of_cpu());
+}
+
+void Runtime::set_mode(Mode m) {
+    if (m == mode_) return;
+    mode_ = m;
     must_dispatch_ = true;
     // The jump caches and rings are keyed by RIP alone: everything else a block assumes must be the same.
     constexpr u32 not_privilege = ~static_cast<u32>(Mode::cpl_.mask());

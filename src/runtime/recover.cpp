@@ -1,29 +1,29 @@
 // The guest's exact state from the host's, at any host instruction of a block.
+#include "cpu/vcpu_offsets.inc"
 #include "runtime/runtime.hpp"
 
 namespace bmbt {
 
 namespace {
-// The host register that holds each guest register, backwards: guest number by host number, or 16.
-constexpr auto guest_of_host = [] {
-    struct { u8 at[32]; } t{};
-    for (u8& x : t.at) x = 16;
-    for (u8 n = 0; n < 16; n++) t.at[host::guest[n].number] = n;
+// Where the Vcpu keeps what a host register holds while C++ runs, by host register; 0 is not kept.
+constexpr auto place_in_vcpu = [] {
+    struct { u16 at[32]; } t{};
+    for (unsigned n = 0; n < 16; n++) t.at[host::guest[n].number] = static_cast<u16>(VCPU_GPR + 8 * n);
+    t.at[host::flag_a.number] = VCPU_FLAGS;
+    t.at[host::flag_b.number] = VCPU_FLAGS + 8;
+    t.at[host::flag_kind.number] = VCPU_FLAGS + 16;
+    t.at[host::segment_base.number] = VCPU_SEGMENT_BASE;
+    for (unsigned n = 0; n < 9; n++) t.at[la64::t0.number + n] = static_cast<u16>(VCPU_HOST_TEMP + 8 * n);
+    t.at[la64::ra.number] = VCPU_HOST_TEMP + 8 * 9;
     return t;
 }();
 }  // namespace
 
 u64& Runtime::host_register(unsigned n) {
     static u64 zero;
-    if (guest_of_host.at[n] < 16) return v_.gpr[guest_of_host.at[n]];
-    if (n == host::flag_a.number) return v_.flags.a;
-    if (n == host::flag_b.number) return v_.flags.b;
-    if (n == host::flag_kind.number) return v_.flags.kind;
-    if (n == host::segment_base.number) return v_.segment_base;
-    if (n >= la64::t0.number && n <= la64::t8.number) return v_.host.temp[n - la64::t0.number];
-    if (n == la64::ra.number) return v_.host.temp[9];
-    zero = 0;
-    return zero;
+    u16 at = place_in_vcpu.at[n];
+    if (!at && n != host::guest[0].number) return zero = 0;
+    return *reinterpret_cast<u64*>(reinterpret_cast<char*>(&v_) + at);
 }
 
 void Runtime::recover(const BlockInfo& b, const Snapshot& s) {
@@ -33,8 +33,8 @@ void Runtime::recover(const BlockInfo& b, const Snapshot& s) {
         u64 second = f.b_constant ? static_cast<u64>(static_cast<i64>(f.b_value)) : host_register(f.b.number);
         v_.flags = {a, second, flag_kind(f.op, f.size_log2)};
     }
-    for (unsigned n = 0; n < 16; n++)
-        if (bit(s.pending, n)) v_.gpr[n] &= 0xffff'ffff;
+    for (unsigned pending = s.pending; pending; pending &= pending - 1)
+        v_.gpr[__builtin_ctz(pending)] &= 0xffff'ffff;
     v_.rip = b.key.rip + s.guest_offset;
     if (!b.key.mode.code64()) v_.rip &= b.key.mode.code_size() == x86::CodeSize::Bits32 ? 0xffff'ffff : 0xffff;
 }

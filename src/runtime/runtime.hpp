@@ -69,17 +69,17 @@ class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
     u64 host_tsc() override { return board_.tsc(); }
     u64 tsc_hz() override { return Board::tsc_hz; }
     void tsc_moved(Vcpu&) override {
-        v_.interrupt_waiting = true;
+        touch_board();
         board_.tsc_moved();
     }
     bool apic_msr_read(Vcpu&, u32 msr, u64& value) override { return board_.apic_msr_read(msr, value); }
     bool apic_msr_write(Vcpu&, u32 msr, u64 value) override {
-        v_.interrupt_waiting = true;
+        touch_board();
         return board_.apic_msr_write(msr, value);
     }
     u64 read_tpr(Vcpu&) override { return board_.read_tpr(); }
     void write_tpr(Vcpu&, u64 tpr) override {
-        v_.interrupt_waiting = true;
+        touch_board();
         board_.write_tpr(tpr);
     }
     void flush_page(Vcpu&, u64 linear) override;
@@ -104,13 +104,24 @@ class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
     void on_odd_access();
     void run_again_in_cpp();
     bool last_fetch_global(const BlockKey&) const;
-    void run_in_cpp(u32 id, unsigned insn, bool resume);
+    void run_in_cpp(u32 id, const CppInsn&, bool resume);
+
+    // system_call.cpp. False: nothing was done.
+    bool take_shortcut(const CppInsn&);
+    bool system_call(u64 next_rip);
+    bool system_return();
+    void change_privilege(unsigned cpl, u16 code_selector, u64 rip);
+    void set_mode(Mode);
+
     void take_exit(u32 id, unsigned exit);
     void take_indirect();
     void interpret_one();
     void fault(const x86::Fault&);
     void after_instruction();
-    bool interrupt_ready();
+    bool interrupt_ready() {
+        if (v_.nmi_pending && !v_.nmi_blocked) return true;
+        return v_.interrupt_waiting && v_.system_flags & x86::flag::if_ && board_.interrupt_pending();
+    }
     void check_stop();
     void halt();
 
@@ -133,6 +144,10 @@ class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
     void use_side(bool user);
     void sync_user_page();
     void enter(u32 id);
+    void enter_at(u64 host_address, bool user);
+    JumpCacheEntry& jump_entry() { return side(user()).jump_cache[v_.rip & (jump_cache_entries - 1)]; }
+    u64 jump_tag() const { return v_.rip ^ (user() ? u64{spaces_.epoch()} << epoch_shift : 0); }
+    void remember_jump(u32 id);
     void protect_frame(u64 gpa);
     Mode mode_of_cpu() const;
     void reset_code();
@@ -172,6 +187,8 @@ class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
     Stats stats_;
 
     Mode mode_;                  // of the CPU now; mode_changed() renews it
+    bool board_touched_ = true;  // the board may have another timer, interrupt or wish to stop than before
+    void touch_board() { board_touched_ = v_.interrupt_waiting = true; }
     bool must_dispatch_ = false; // the instruction that ran in C++ changed what its block assumed
     bool flushed_code_ = false;  // blocks are gone: none may be resumed
     u64 timer_ = ~u64{0};        // what the host's timer is set to

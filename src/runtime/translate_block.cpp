@@ -20,12 +20,22 @@ bool plain_data(const Segment& s) {
 
 Mode Runtime::mode_of_cpu() const {
     const Vcpu& v = v_;
-    bool code64 = v.code64(), real = !v.protected_mode() || v.v8086();
-    CodeSize size = code64 ? CodeSize::Bits64 : v.seg[Cs].big() ? CodeSize::Bits32 : CodeSize::Bits16;
+    const u64 cr0 = v.paging.cr0, cr4 = v.paging.cr4;
+    bool sse = !(cr0 & (cr0::em | cr0::ts)) && cr4 & cr4::osfxsr;
+    Mode m;
+    m.raw = static_cast<u32>(Mode::cpl_(v.cpl) | Mode::sse_(sse) | Mode::mxcsr_default_((v.mxcsr & 0xffc0) == 0x1f80) |
+                             Mode::single_step_(v.system_flags & flag::tf) | Mode::tsc_(v.cpl == 0 || !(cr4 & cr4::tsd)));
+    if (v.code64()) {
+        constexpr u64 code64 = Mode::code_size_(static_cast<u64>(CodeSize::Bits64)) | Mode::stack_(3) | Mode::long_mode_(1) |
+                               Mode::flat_(1 << Es | 1 << Cs | 1 << Ss | 1 << Ds) | Mode::plain_(1 << Fs | 1 << Gs) | Mode::protected_(1);
+        m.raw |= static_cast<u32>(code64);
+        return m;
+    }
+    bool real = !v.protected_mode() || v.v8086();
+    CodeSize size = v.seg[Cs].big() ? CodeSize::Bits32 : CodeSize::Bits16;
     if (v.v8086()) size = CodeSize::Bits16;
     u32 flat = 0, plain = 0, small = 0;
-    if (code64) flat = 0x0f, plain = 0x30;
-    for (unsigned n = 0; n < 6 && !code64; n++) {
+    for (unsigned n = 0; n < 6; n++) {
         const Segment& s = v.seg[n];
         if (n == Cs) {
             if (s.base == 0) flat |= 1u << n;
@@ -36,15 +46,10 @@ Mode Runtime::mode_of_cpu() const {
         if (s.limit == 0xffff'ffff) (s.base == 0 ? flat : plain) |= 1u << n;
         else if (s.limit == 0xffff) small |= 1u << n;
     }
-    if (!code64 && v.seg[Cs].limit != 0xffff'ffff) flat &= ~(1u << Cs);
-    unsigned stack = code64 ? 3 : v.seg[Ss].big() && !v.v8086() ? 2 : 1;
-    const u64 cr0 = v.paging.cr0;
-    bool sse = !(cr0 & (cr0::em | cr0::ts)) && v.paging.cr4 & cr4::osfxsr;
-    Mode m;
-    m.raw = static_cast<u32>(Mode::code_size_(static_cast<u64>(size)) | Mode::cpl_(v.cpl) | Mode::stack_(stack) |
-                             Mode::long_mode_(v.long_mode()) | Mode::flat_(flat) | Mode::plain_(plain) | Mode::sse_(sse) |
-                             Mode::mxcsr_default_((v.mxcsr & 0xffc0) == 0x1f80) |
-                             Mode::single_step_(v.system_flags & flag::tf) | Mode::protected_(!real) | Mode::tsc_(v.cpl == 0 || !(v.paging.cr4 & cr4::tsd)) | Mode::small_(small));
+    if (v.seg[Cs].limit != 0xffff'ffff) flat &= ~(1u << Cs);
+    unsigned stack = v.seg[Ss].big() && !v.v8086() ? 2 : 1;
+    m.raw |= static_cast<u32>(Mode::code_size_(static_cast<u64>(size)) | Mode::stack_(stack) | Mode::long_mode_(v.long_mode()) |
+                              Mode::flat_(flat) | Mode::plain_(plain) | Mode::protected_(!real) | Mode::small_(small));
     return m;
 }
 
@@ -158,7 +163,7 @@ void Runtime::use_side(bool as_user) {
 // What user code reads of the Vcpu it reads in its own page.
 void Runtime::sync_user_page() {
     auto* page = reinterpret_cast<u64*>(user_page_);
-    for (unsigned n = 0; n < 6; n++) page[VCPU_SEG_BASE / 8 + n] = v_.seg_base[n];
+    for (unsigned n = mode_.code64() ? Fs : Es; n <= Gs; n++) page[VCPU_SEG_BASE / 8 + n] = v_.seg_base[n];
     page[VCPU_JUMP_CACHE / 8] = sides_[1].jump_cache_address;
     page[VCPU_LINK_EPOCH / 8] = u64{spaces_.epoch()} << 12;
     page[VCPU_EPOCH / 8] = u64{spaces_.epoch()} << epoch_shift;
@@ -169,15 +174,18 @@ void Runtime::sync_user_page() {
     page[VCPU_TSC_AUX / 8] = v_.tsc_aux;
 }
 
-// Sets v.host up to run the block. Everything of the guest's is in v.
-void Runtime::enter(u32 id) {
-    BlockInfo& b = store_.block(id);
-    bool as_user = b.key.mode.user();
-    v_.host.pc = store_.address(b);
+// Sets v.host up to run the code at a host address. Everything of the guest's is in v.
+void Runtime::enter_at(u64 address, bool as_user) {
+    v_.host.pc = address;
     v_.host.prmd = as_user ? 7 : 4;
     v_.segment_base = v_.seg_base[as_user ? Fs : Gs];
     use_side(as_user);
     if (as_user) sync_user_page();
+}
+
+void Runtime::enter(u32 id) {
+    const BlockInfo& b = store_.block(id);
+    enter_at(store_.address(b), b.key.mode.user());
 }
 
 }  // namespace bmbt
