@@ -174,6 +174,7 @@ Guest<> write_msr(Vcpu& v, u32 n, u64 value) {
 Guest<> rdmsr(Vcpu& v, const Insn&) {
     if (v.cpl) return gp();
     u64 value = TRY(read_msr(v, static_cast<u32>(v.gpr[Rcx])));
+    v.platform->msr_accessed(v, "msr.read index value", static_cast<u32>(v.gpr[Rcx]), value);
     v.gpr[Rax] = value & 0xffff'ffff;
     v.gpr[Rdx] = value >> 32;
     return {};
@@ -181,7 +182,10 @@ Guest<> rdmsr(Vcpu& v, const Insn&) {
 
 Guest<> wrmsr(Vcpu& v, const Insn&) {
     if (v.cpl) return gp();
-    return write_msr(v, static_cast<u32>(v.gpr[Rcx]), get_gpr(v, Rax, 4) | get_gpr(v, Rdx, 4) << 32);
+    const u32 index = static_cast<u32>(v.gpr[Rcx]);
+    const u64 value = get_gpr(v, Rax, 4) | get_gpr(v, Rdx, 4) << 32;
+    v.platform->msr_accessed(v, "msr.write index value", index, value);
+    return write_msr(v, index, value);
 }
 
 Guest<> rdtsc(Vcpu& v, const Insn&) {

@@ -24,6 +24,8 @@ class Platform {
     virtual u64 read_tpr(Vcpu&) = 0;             // CR8
     virtual void write_tpr(Vcpu&, u64 tpr) = 0;
 
+    virtual void msr_accessed(Vcpu&, const char* how, u32 msr, u64 value) { (void)how, (void)msr, (void)value; }  // to trace it
+
     // Cached translations of guest addresses, as x86 flushes them.
     virtual void flush_page(Vcpu&, u64 linear) = 0;         // INVLPG: this address in the current and every global mapping
     virtual void flush_non_global(Vcpu&) = 0;               // CR3 write without the keep bit: current PCID

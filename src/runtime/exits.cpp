@@ -1,4 +1,6 @@
 // Every way out of translated code: gates, faults, interrupts; and what runs next.
+#include <algorithm>
+
 #include "cpu/transfer.hpp"
 #include "la64/csr.hpp"
 #include "runtime/runtime.hpp"
@@ -108,7 +110,12 @@ void Runtime::after_instruction() {
     if (board_.stop() != Stop::None) must_dispatch_ = board_touched_ = true;
     if (board_.take_nmi()) v_.nmi_pending = true;
     v_.interrupt_waiting = board_.interrupt_pending();
-    if (u64 next = board_.next_timer(); next != timer_) host_.set_timer(timer_ = next);
+    if (u64 next = board_.next_timer(); next != timer_) set_timer(next);
+}
+
+void Runtime::set_timer(u64 deadline) {
+    if (deadline != timer_ && options_.trace.has(TraceEvent::Timer)) trace(TraceEvent::Timer, "timer now deadline", board_.now(), deadline);
+    host_.set_timer(timer_ = deadline);
 }
 
 void Runtime::interpret_one() {
@@ -184,13 +191,16 @@ void Runtime::on_interrupt() {
     board_.run_timers();
     touch_board();
     if (board_.take_nmi()) v_.nmi_pending = true;
-    host_.set_timer(timer_ = board_.next_timer());  // always: the host's may have come early
+    set_timer(board_.next_timer());  // always: the host's may have come early
     if (host_.in_gate(v_.host.pc)) return;
     v_.interrupt_waiting = board_.interrupt_pending();
     // An instruction that sets IF may be past its test for a waiting interrupt.
     if (!interrupt_ready() && board_.stop() == Stop::None && !(v_.interrupt_waiting && in_block_that_sets_if(v_.host.pc))) return;
     if (step_.active && !in_string_code(v_.host.pc)) return;  // the interrupted instruction is being finished already
-    if (boundary_or_step(v_.host.pc)) dispatch();
+    if (boundary_or_step(v_.host.pc)) return dispatch();
+    // Neither here nor at the end of a step: try again soon.
+    constexpr u64 soon = 20'000;
+    if (!step_.active) set_timer(std::min(timer_, board_.now() + soon));
 }
 
 void Runtime::dispatch() {
@@ -261,6 +271,7 @@ void Runtime::halt() {
     for (;;) {
         host_.take_interrupts();
         board_.run_timers();
+        touch_board();
         if (board_.take_nmi()) v_.nmi_pending = true;
         check_stop();
         if (interrupt_ready()) break;
@@ -269,11 +280,10 @@ void Runtime::halt() {
             if (options_.at_end && options_.at_end->more(v_)) return after_instruction();
             host_.finish(v_, options_.halt_is_success ? 0 : 1, "the guest halted with interrupts off");
         }
-        host_.set_timer(timer_ = board_.next_timer());
+        set_timer(board_.next_timer());
         host_.wait();
     }
     v_.halted = false;
-    touch_board();
 }
 
 u32 Runtime::port_in(u16 port, Width w) {

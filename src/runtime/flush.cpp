@@ -141,6 +141,7 @@ void Runtime::set_mode(Mode m) {
     if (m == mode_) return;
     mode_ = m;
     must_dispatch_ = true;
+    if (options_.trace.has(TraceEvent::Mode)) trace(TraceEvent::Mode, "mode is rip", m.raw, v_.rip);
     // The jump caches and rings are keyed by RIP alone: everything else a block assumes must be the same.
     constexpr u32 not_privilege = ~static_cast<u32>(Mode::cpl_.mask());
     Mode& last = side_mode_[mode_.user()];

@@ -77,6 +77,9 @@ class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
         touch_board();
         return board_.apic_msr_write(msr, value);
     }
+    void msr_accessed(Vcpu&, const char* how, u32 msr, u64 value) override {
+        if (options_.trace.has(TraceEvent::Msr)) trace(TraceEvent::Msr, how, msr, value);
+    }
     u64 read_tpr(Vcpu&) override { return board_.read_tpr(); }
     void write_tpr(Vcpu&, u64 tpr) override {
         touch_board();
@@ -188,6 +191,7 @@ class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
 
     Mode mode_;                  // of the CPU now; mode_changed() renews it
     bool board_touched_ = true;  // the board may have another timer, interrupt or wish to stop than before
+    void set_timer(u64 deadline);
     void touch_board() { board_touched_ = v_.interrupt_waiting = true; }
     bool must_dispatch_ = false; // the instruction that ran in C++ changed what its block assumed
     bool flushed_code_ = false;  // blocks are gone: none may be resumed
