@@ -14,7 +14,7 @@ Guest<> need_x87(const Vcpu& v) {
 Guest<> need_mmx(const Vcpu& v) {
     if (v.paging.cr0 & cr0::em) return ud();
     if (v.paging.cr0 & cr0::ts) return fault(Vector::Nm);
-    if (v.fpu.pending()) return fault(Vector::Mf);
+    if (vcpu_x87(v).pending()) return fault(Vector::Mf);
     return {};
 }
 
@@ -36,15 +36,15 @@ Guest<> begin_media(Vcpu& v, const Insn& i) {
 }
 
 Vector128 vector_register(Vcpu& v, const Operand& op) {
-    if (op.is(OperandKind::Mmx)) return {{fpu::read_mm(v.fpu, op.reg), 0}};
+    if (op.is(OperandKind::Mmx)) return {{fpu::read_mm(vcpu_x87(v), op.reg), 0}};
     const Xmm& x = vcpu_xmm(v, op.reg & 15);
     return {{x.lo, x.hi}};
 }
 
 void set_vector_register(Vcpu& v, const Operand& op, const Vector128& value) {
     if (op.is(OperandKind::Mmx)) {
-        static_cast<void>(fpu::enter_mmx(v.fpu));  // nothing is pending: begin_media()
-        fpu::write_mm(v.fpu, op.reg, value.q[0]);
+        static_cast<void>(fpu::enter_mmx(vcpu_x87(v)));  // nothing is pending: begin_media()
+        fpu::write_mm(vcpu_x87(v), op.reg, value.q[0]);
         return;
     }
     vcpu_xmm(v, op.reg & 15) = {value.q[0], value.q[1]};
@@ -61,7 +61,7 @@ Guest<Vector128> get_vector(Vcpu& v, const Insn& i, unsigned n, bool unaligned) 
     const Operand& op = i.op[n];
     if (!op.is(OperandKind::Memory)) {
         Vector128 value = vector_register(v, op);
-        if (op.is(OperandKind::Mmx)) static_cast<void>(fpu::enter_mmx(v.fpu));
+        if (op.is(OperandKind::Mmx)) static_cast<void>(fpu::enter_mmx(vcpu_x87(v)));
         return value;
     }
     if (op.size == 16 && !unaligned) CHECK(check_alignment(v, i));

@@ -21,7 +21,7 @@ Guest<> convert(Vcpu& v, const Insn& i) {
     CHECK(begin_media(v, i));
     Vector128 from = TRY(get_vector(v, i, 1)), to;
     if (Keep) to = vector_register(v, i.op[0]);
-    if (i.op[0].is(OperandKind::Mmx)) static_cast<void>(fpu::enter_mmx(v.fpu));  // even when #XM follows
+    if (i.op[0].is(OperandKind::Mmx)) static_cast<void>(fpu::enter_mmx(vcpu_x87(v)));  // even when #XM follows
     MxcsrEnv env(v.mxcsr);
     for (unsigned n = 0; n < Lanes; n++) to.set<To>(n, static_cast<To>(Convert(env, from.get<From>(n))));
     CHECK(finish(v, env));

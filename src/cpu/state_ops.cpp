@@ -33,7 +33,7 @@ T get_at(const u8* image, unsigned at) {
 // The x87 part of the image without MXCSR, which lies in its middle.
 void save_x87(const Vcpu& v, bool wide, u8* image) {
     u64 kept = get_at<u64>(image, at_mxcsr);
-    fpu::fxsave(v.fpu, wide, image);
+    fpu::fxsave(vcpu_x87(v), wide, image);
     put_at(image, at_mxcsr, kept);
 }
 void save_mxcsr(Vcpu& v, u8* image) {
@@ -79,7 +79,7 @@ Guest<> fxrstor(Vcpu& v, const Insn& i) {
     CHECK(read(v, at, image, fx_size));
     u32 mxcsr = get_at<u32>(image, at_mxcsr);
     if (mxcsr & ~mxcsr_mask) return gp();
-    fpu::fxrstor(v.fpu, wide(i), image);
+    fpu::fxrstor(vcpu_x87(v), wide(i), image);
     if (v.paging.cr4 & cr4::osfxsr) {
         set_vcpu_mxcsr(v, mxcsr);
         load_xmm(v, image);
@@ -123,9 +123,9 @@ Guest<> xrstor(Vcpu& v, const Insn& i) {
     if (features & sse_bit && mxcsr & ~mxcsr_mask) return gp();
     if (features & x87_bit) {
         if (present & x87_bit)
-            fpu::fxrstor(v.fpu, wide(i), image);
+            fpu::fxrstor(vcpu_x87(v), wide(i), image);
         else
-            v.fpu = {};
+            vcpu_x87(v) = {};
     }
     if (features & sse_bit) {
         set_vcpu_mxcsr(v, mxcsr);
@@ -149,7 +149,7 @@ Guest<> stmxcsr(Vcpu& v, const Insn& i) {
 
 Guest<> emms(Vcpu& v, const Insn&) {
     CHECK(need_mmx(v));
-    static_cast<void>(fpu::emms(v.fpu));
+    static_cast<void>(fpu::emms(vcpu_x87(v)));
     return {};
 }
 

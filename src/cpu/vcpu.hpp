@@ -56,6 +56,9 @@ struct Vcpu {
     u64 refill_window = 0;   // the user window's regions, physical
     u64 counters[16] = {};  // bumped by assembly; see host/loongarch
 
+    // The x87 state lies where user code reaches it too, in the user page; without one, in own_x87. Use vcpu_x87().
+    fpu::X87* x87 = nullptr;
+
     // --- everything else is C++'s alone
     Xmm xmm[16] = {};       // valid while xmm_in_memory; use vcpu_xmm()
     bool xmm_in_memory = true;
@@ -79,7 +82,7 @@ struct Vcpu {
     u64 pat = 0x0007'0406'0007'0406, tsc_adjust = 0, misc_enable = 1;
     u64 mtrr_def_type = 0, mtrr_fixed[11] = {}, mtrr_variable[16] = {};
     u64 spec_ctrl = 0, debug_ctl = 0, mcg_status = 0;
-    bmbt::fpu::X87 fpu;
+    bmbt::fpu::X87 own_x87;
     u32 mxcsr = 0x1f80;
 
     // Interrupts. `shadow`: STI or MOV SS was the last instruction, nothing is delivered before the next one.
@@ -102,6 +105,9 @@ inline Xmm& vcpu_xmm(Vcpu& v, unsigned n) {
     }
     return v.xmm[n];
 }
+
+inline fpu::X87& vcpu_x87(Vcpu& v) { return v.x87 ? *v.x87 : v.own_x87; }
+inline const fpu::X87& vcpu_x87(const Vcpu& v) { return v.x87 ? *v.x87 : v.own_x87; }
 
 // MXCSR with the flags that translated code has raised; instructions that only add flags may use the member.
 inline u32 vcpu_mxcsr(Vcpu& v) {
@@ -136,6 +142,7 @@ BMBT_AT(VCPU_REFILL_SAVE, refill_save);
 BMBT_AT(VCPU_REFILL_SUMMARY, refill_summary);
 BMBT_AT(VCPU_REFILL_WINDOW, refill_window);
 BMBT_AT(VCPU_COUNTERS, counters);
+BMBT_AT(VCPU_X87, x87);
 BMBT_AT(VCPU_XMM, xmm);
 BMBT_AT(VCPU_XMM_IN_MEMORY, xmm_in_memory);
 BMBT_AT(VCPU_INTERRUPT_WAITING, interrupt_waiting);
@@ -144,6 +151,7 @@ BMBT_AT(VCPU_COUNTER_MULTIPLIER, counter_multiplier);
 BMBT_AT(VCPU_TSC_OFFSET, tsc_offset);
 BMBT_AT(VCPU_TSC_AUX, tsc_aux);
 BMBT_AT(VCPU_KERNEL_GS_BASE, kernel_gs_base);
+BMBT_AT(VCPU_SEGMENTS, seg);
 BMBT_AT(VCPU_GS_BASE, seg[x86::Gs].base);
 #undef BMBT_AT
 

@@ -23,12 +23,12 @@ Guest<> waited(Mf mf) {
 
 // What FSTENV tells about the last instruction that was not a control instruction.
 void remember(Vcpu& v, const Insn& i, bool memory) {
-    v.fpu.ip = v.rip;
-    v.fpu.cs = v.seg[Cs].selector;
-    v.fpu.opcode = (i.opcode & 7) << 8 | i.modrm;
+    vcpu_x87(v).ip = v.rip;
+    vcpu_x87(v).cs = v.seg[Cs].selector;
+    vcpu_x87(v).opcode = (i.opcode & 7) << 8 | i.modrm;
     if (!memory) return;
-    v.fpu.dp = effective_offset(v, i);
-    v.fpu.ds = v.seg[i.mem.seg].selector;
+    vcpu_x87(v).dp = effective_offset(v, i);
+    vcpu_x87(v).ds = v.seg[i.mem.seg].selector;
 }
 
 template <class T>
@@ -64,7 +64,7 @@ Guest<> store(Vcpu& v, const Insn& i, const fpu::Store<T>& s, bool pop) {
         CHECK(write_value(v, i, s.value));
     else  // the place must be writable even when an unmasked exception keeps the value back
         TRY(translate(v, TRY(operand_address(v, i, i.op[0].size, true)), i.op[0].size, true));
-    fpu::finish_store(v.fpu, s, pop);
+    fpu::finish_store(vcpu_x87(v), s, pop);
     return {};
 }
 
@@ -82,31 +82,31 @@ fpu::ImageFormat image_format(const Vcpu& v, const Insn& i) {
 Guest<> fnstenv(Vcpu& v, const Insn& i) {
     u8 image[28];
     auto format = image_format(v, i);
-    fpu::save_environment(v.fpu, format, image);
+    fpu::save_environment(vcpu_x87(v), format, image);
     CHECK(put_bytes(v, i, image, fpu::environment_size(format)));
-    fpu::mask_all(v.fpu);
+    fpu::mask_all(vcpu_x87(v));
     return {};
 }
 Guest<> fldenv(Vcpu& v, const Insn& i) {
     u8 image[28];
     auto format = image_format(v, i);
     CHECK(get_bytes(v, i, image, fpu::environment_size(format)));
-    fpu::load_environment(v.fpu, format, image);
+    fpu::load_environment(vcpu_x87(v), format, image);
     return {};
 }
 Guest<> fnsave(Vcpu& v, const Insn& i) {
     u8 image[108];
     auto format = image_format(v, i);
-    fpu::save_state(v.fpu, format, image);
+    fpu::save_state(vcpu_x87(v), format, image);
     CHECK(put_bytes(v, i, image, fpu::state_size(format)));
-    fpu::fninit(v.fpu);
+    fpu::fninit(vcpu_x87(v));
     return {};
 }
 Guest<> frstor(Vcpu& v, const Insn& i) {
     u8 image[108];
     auto format = image_format(v, i);
     CHECK(get_bytes(v, i, image, fpu::state_size(format)));
-    fpu::load_state(v.fpu, format, image);
+    fpu::load_state(vcpu_x87(v), format, image);
     return {};
 }
 
@@ -114,7 +114,7 @@ Guest<> frstor(Vcpu& v, const Insn& i) {
 
 // D8, DA, DC, DE with a memory operand: reg 2 and 3 compare, the others compute.
 Guest<> memory_arithmetic(Vcpu& v, const Insn& i) {
-    X87& x = v.fpu;
+    X87& x = vcpu_x87(v);
     const unsigned r = reg(i);
     const bool compares = r == 2 || r == 3, pop = r == 3;
     const auto op = static_cast<Arith>(r);
@@ -135,7 +135,7 @@ Guest<> memory_arithmetic(Vcpu& v, const Insn& i) {
 }
 
 Guest<> memory_d9(Vcpu& v, const Insn& i) {
-    X87& x = v.fpu;
+    X87& x = vcpu_x87(v);
     switch (reg(i)) {
         case 0: return waited(fpu::fld_m32(x, TRY(load<u32>(v, i))));
         case 2: return store(v, i, fpu::fst_m32(x), false);
@@ -149,7 +149,7 @@ Guest<> memory_d9(Vcpu& v, const Insn& i) {
 }
 
 Guest<> memory_db(Vcpu& v, const Insn& i) {
-    X87& x = v.fpu;
+    X87& x = vcpu_x87(v);
     switch (reg(i)) {
         case 0: return waited(fpu::fild(x, TRY(load<i32>(v, i))));
         case 1: return store(v, i, fpu::fist_m32(x, true), true);
@@ -162,7 +162,7 @@ Guest<> memory_db(Vcpu& v, const Insn& i) {
 }
 
 Guest<> memory_dd(Vcpu& v, const Insn& i) {
-    X87& x = v.fpu;
+    X87& x = vcpu_x87(v);
     switch (reg(i)) {
         case 0: return waited(fpu::fld_m64(x, TRY(load<u64>(v, i))));
         case 1: return store(v, i, fpu::fist_m64(x, true), true);
@@ -176,7 +176,7 @@ Guest<> memory_dd(Vcpu& v, const Insn& i) {
 }
 
 Guest<> memory_df(Vcpu& v, const Insn& i) {
-    X87& x = v.fpu;
+    X87& x = vcpu_x87(v);
     switch (reg(i)) {
         case 0: return waited(fpu::fild(x, TRY(load<i16>(v, i))));
         case 1: return store(v, i, fpu::fist_m16(x, true), true);
@@ -202,7 +202,7 @@ Guest<> memory_form(Vcpu& v, const Insn& i) {
 // --- Register forms
 
 Guest<> one_operand(Vcpu& v, const Insn& i) {
-    X87& x = v.fpu;
+    X87& x = vcpu_x87(v);
     if (i.modrm >= 0xe8 && i.modrm <= 0xee)  // FLD1, FLDL2T, FLDL2E, FLDPI, FLDLG2, FLDLN2, FLDZ
         return waited(fpu::fld_constant(x, static_cast<fpu::Constant>(i.modrm - 0xe8)));
     switch (i.modrm) {
@@ -232,10 +232,10 @@ Guest<> one_operand(Vcpu& v, const Insn& i) {
 
 Guest<> register_d9(Vcpu& v, const Insn& i) {
     switch (reg(i)) {
-        case 0: return waited(fpu::fld_sti(v.fpu, sti(i)));
-        case 1: return waited(fpu::fxch(v.fpu, sti(i)));
-        case 2: return i.modrm == 0xd0 ? waited(fpu::fnop(v.fpu)) : ud();
-        case 3: return waited(fpu::fst_sti(v.fpu, sti(i), true));
+        case 0: return waited(fpu::fld_sti(vcpu_x87(v), sti(i)));
+        case 1: return waited(fpu::fxch(vcpu_x87(v), sti(i)));
+        case 2: return i.modrm == 0xd0 ? waited(fpu::fnop(vcpu_x87(v))) : ud();
+        case 3: return waited(fpu::fst_sti(vcpu_x87(v), sti(i), true));
         default: return one_operand(v, i);
     }
 }
@@ -248,21 +248,21 @@ bool move_condition(const Vcpu& v, const Insn& i) {
 
 Guest<> compare_into_flags(Vcpu& v, const Insn& i, bool pop) {
     u64 flags = evaluate(v.flags);
-    CHECK(waited(fpu::fcomi(v.fpu, sti(i), pop, reg(i) == 5, flags)));
+    CHECK(waited(fpu::fcomi(vcpu_x87(v), sti(i), pop, reg(i) == 5, flags)));
     set_arithmetic(v, flags);
     return {};
 }
 
 Guest<> register_db(Vcpu& v, const Insn& i) {
     switch (i.modrm) {
-        case 0xe2: fpu::fnclex(v.fpu); return {};
-        case 0xe3: fpu::fninit(v.fpu); return {};
+        case 0xe2: fpu::fnclex(vcpu_x87(v)); return {};
+        case 0xe3: fpu::fninit(vcpu_x87(v)); return {};
         case 0xe0:
         case 0xe1:
         case 0xe4: return {};  // FNENI, FNDISI, FNSETPM of older coprocessors
         default: break;
     }
-    if (reg(i) < 4) return waited(fpu::fcmov(v.fpu, sti(i), move_condition(v, i)));
+    if (reg(i) < 4) return waited(fpu::fcmov(vcpu_x87(v), sti(i), move_condition(v, i)));
     if (reg(i) == 5 || reg(i) == 6) return compare_into_flags(v, i, false);
     return ud();
 }
@@ -272,36 +272,36 @@ Guest<> register_arithmetic(Vcpu& v, const Insn& i) {
     const bool to_top = i.opcode == 0xd8, pop = i.opcode == 0xde;
     unsigned r = reg(i);
     if (r == 2 || r == 3) {
-        if (i.modrm == 0xd9 && pop) return waited(fpu::fcom_sti(v.fpu, 1, 2, false));
+        if (i.modrm == 0xd9 && pop) return waited(fpu::fcom_sti(vcpu_x87(v), 1, 2, false));
         if (pop && r == 3) return ud();
-        return waited(fpu::fcom_sti(v.fpu, sti(i), r == 3 || pop, false));
+        return waited(fpu::fcom_sti(vcpu_x87(v), sti(i), r == 3 || pop, false));
     }
-    if (to_top) return waited(fpu::arith(v.fpu, static_cast<Arith>(r), 0, sti(i), false));
+    if (to_top) return waited(fpu::arith(vcpu_x87(v), static_cast<Arith>(r), 0, sti(i), false));
     if (r >= 4) r ^= 1;
-    return waited(fpu::arith(v.fpu, static_cast<Arith>(r), sti(i), 0, pop));
+    return waited(fpu::arith(vcpu_x87(v), static_cast<Arith>(r), sti(i), 0, pop));
 }
 
 Guest<> register_dd(Vcpu& v, const Insn& i) {
     switch (reg(i)) {
-        case 0: return waited(fpu::ffree(v.fpu, sti(i), false));
-        case 1: return waited(fpu::fxch(v.fpu, sti(i)));
-        case 2: return waited(fpu::fst_sti(v.fpu, sti(i), false));
-        case 3: return waited(fpu::fst_sti(v.fpu, sti(i), true));
-        case 4: return waited(fpu::fcom_sti(v.fpu, sti(i), 0, true));
-        case 5: return waited(fpu::fcom_sti(v.fpu, sti(i), 1, true));
+        case 0: return waited(fpu::ffree(vcpu_x87(v), sti(i), false));
+        case 1: return waited(fpu::fxch(vcpu_x87(v), sti(i)));
+        case 2: return waited(fpu::fst_sti(vcpu_x87(v), sti(i), false));
+        case 3: return waited(fpu::fst_sti(vcpu_x87(v), sti(i), true));
+        case 4: return waited(fpu::fcom_sti(vcpu_x87(v), sti(i), 0, true));
+        case 5: return waited(fpu::fcom_sti(vcpu_x87(v), sti(i), 1, true));
         default: return ud();
     }
 }
 
 Guest<> register_df(Vcpu& v, const Insn& i) {
     switch (reg(i)) {
-        case 0: return waited(fpu::ffree(v.fpu, sti(i), true));
-        case 1: return waited(fpu::fxch(v.fpu, sti(i)));
+        case 0: return waited(fpu::ffree(vcpu_x87(v), sti(i), true));
+        case 1: return waited(fpu::fxch(vcpu_x87(v), sti(i)));
         case 2:
-        case 3: return waited(fpu::fst_sti(v.fpu, sti(i), true));
+        case 3: return waited(fpu::fst_sti(vcpu_x87(v), sti(i), true));
         case 4:
             if (i.modrm != 0xe0) return ud();
-            set_gpr(v, Rax, 2, fpu::fnstsw(v.fpu));
+            set_gpr(v, Rax, 2, fpu::fnstsw(vcpu_x87(v)));
             return {};
         case 5:
         case 6: return compare_into_flags(v, i, true);
@@ -313,8 +313,8 @@ Guest<> register_form(Vcpu& v, const Insn& i) {
     switch (i.opcode) {
         case 0xd9: return register_d9(v, i);
         case 0xda:
-            if (i.modrm == 0xe9) return waited(fpu::fcom_sti(v.fpu, 1, 2, true));
-            return reg(i) < 4 ? waited(fpu::fcmov(v.fpu, sti(i), move_condition(v, i))) : ud();
+            if (i.modrm == 0xe9) return waited(fpu::fcom_sti(vcpu_x87(v), 1, 2, true));
+            return reg(i) < 4 ? waited(fpu::fcmov(vcpu_x87(v), sti(i), move_condition(v, i))) : ud();
         case 0xdb: return register_db(v, i);
         case 0xdd: return register_dd(v, i);
         case 0xdf: return register_df(v, i);
@@ -340,7 +340,7 @@ bool stores_without_waiting(const Insn& i) { return (i.opcode == 0xd9 || i.opcod
 Guest<> x87_instruction(Vcpu& v, const Insn& i) {
     CHECK(need_x87(v));
     const bool memory = i.modrm < 0xc0;
-    if (memory && v.fpu.pending() && !stores_without_waiting(i)) return fault(Vector::Mf);
+    if (memory && vcpu_x87(v).pending() && !stores_without_waiting(i)) return fault(Vector::Mf);
     CHECK(memory ? memory_form(v, i) : register_form(v, i));
     if (!is_control(i)) remember(v, i, memory);
     return {};
@@ -349,7 +349,7 @@ Guest<> x87_instruction(Vcpu& v, const Insn& i) {
 Guest<> fwait(Vcpu& v, const Insn&) {
     constexpr u64 both = cr0::mp | cr0::ts;
     if ((v.paging.cr0 & both) == both) return fault(Vector::Nm);
-    if (v.fpu.pending()) return fault(Vector::Mf);
+    if (vcpu_x87(v).pending()) return fault(Vector::Mf);
     return {};
 }
 

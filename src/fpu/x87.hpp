@@ -8,6 +8,8 @@
 //   write (or that nothing is written), and finish_store() then changes the machine.
 // - ip, cs, opcode, dp, ds of the last non-control instruction are the caller's to set.
 #pragma once
+#include <cstddef>
+
 #include "fpu/float80.hpp"
 
 namespace bmbt::fpu {
@@ -21,9 +23,10 @@ inline constexpr u16 c0 = 0x100, c1 = 0x200, c2 = 0x400, c3 = 0x4000;
 inline constexpr u16 busy = 0x8000;
 
 struct X87 {
+    // Translated code reads status, control and tag as one doubleword, and knows all offsets (below).
     Float80 st[8];  // physical registers R0..R7; ST(i) is R[(top + i) & 7]
-    u16 control = 0x037f;
     u16 status = 0;  // TOP is bits 13:11; ES and B are kept equal
+    u16 control = 0x037f;
     u8 tag = 0;      // bit n: physical register n is in use (FXSAVE's abridged tag word)
     u16 opcode = 0;  // FOP, 11 bits
     u64 ip = 0, dp = 0;
@@ -36,6 +39,14 @@ struct X87 {
     const Float80& reg(unsigned i) const { return st[physical(i)]; }
     bool pending() const { return status & error_summary; }
 };
+
+// Byte offsets in X87, for translated code. ST(i) is 16 * physical(i).
+namespace x87_offset {
+inline constexpr i32 status = 128, control = 130, tag = 132, opcode = 134, ip = 136, dp = 144, cs = 152, ds = 154;
+static_assert(offsetof(X87, status) == status && offsetof(X87, control) == control && offsetof(X87, tag) == tag &&
+              offsetof(X87, opcode) == opcode && offsetof(X87, ip) == ip && offsetof(X87, dp) == dp &&
+              offsetof(X87, cs) == cs && offsetof(X87, ds) == ds && sizeof(Float80) == 16);
+}  // namespace x87_offset
 
 // Loads. fld is FLD m80 (no exception but the stack's); fild takes all three sizes.
 Mf fld_sti(X87&, unsigned i);

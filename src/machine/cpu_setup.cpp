@@ -24,7 +24,7 @@ void reset_processor(Vcpu& v) {
     v.spec_ctrl = v.debug_ctl = v.mcg_status = 0;
     for (u64& m : v.mtrr_fixed) m = 0;
     for (u64& m : v.mtrr_variable) m = 0;
-    v.fpu = fresh.fpu;
+    vcpu_x87(v) = fresh.own_x87;
     set_vcpu_mxcsr(v, fresh.mxcsr);
     v.shadow = v.shadow_blocks_nmi = v.halted = v.nmi_blocked = v.nmi_pending = v.shutdown = false;
 }

@@ -194,7 +194,7 @@ void GuestMachine::load_registers(const State& s, CodeSize mode) {
         base.base = layout::gs_base64;
         set_segment(v_, Gs, base);
     }
-    fpu::fxrstor(v_.fpu, true, reinterpret_cast<const u8*>(&s.fx));
+    fpu::fxrstor(vcpu_x87(v_), true, reinterpret_cast<const u8*>(&s.fx));
     set_vcpu_mxcsr(v_, s.fx.mxcsr);
     v_.rip = v_.next_rip = s.rip;
     v_.shadow = v_.shadow_blocks_nmi = v_.halted = v_.shutdown = false;
@@ -207,7 +207,7 @@ bool GuestMachine::store(const Vector& vector, State& s, Outcome& outcome) const
     auto exception = static_cast<x86::Vector>(handler / handler_size);
 
     s = State{};
-    fpu::fxsave(v_.fpu, true, reinterpret_cast<u8*>(&s.fx));
+    fpu::fxsave(vcpu_x87(v_), true, reinterpret_cast<u8*>(&s.fx));
     s.fx.mxcsr = vcpu_mxcsr(v_);
     s.fx.mxcsr_mask = 0;
     for (unsigned n = 0; n < 16; n++) {

@@ -123,6 +123,8 @@ class BlockStore {
     u32 block_count_ = 0, snapshot_count_ = 0, exit_count_ = 0, insn_count_ = 0;
 };
 
+// The x87 routines, called by blocks; part of the shared code.
+void write_x87_code(la64::Assembler&, BlockStore::Region&, bool user);
 // Writes the code that all blocks of a region share at its begin.
 void write_shared_code(BlockStore::Region&, bool user, bool lasx);
 void write_string_code(la64::Assembler&, SharedCode&, bool lasx);

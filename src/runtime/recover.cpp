@@ -37,6 +37,22 @@ void Runtime::recover(const BlockInfo& b, const Snapshot& s) {
         v_.gpr[__builtin_ctz(pending)] &= 0xffff'ffff;
     v_.rip = b.key.rip + s.guest_offset;
     if (!b.key.mode.code64()) v_.rip &= b.key.mode.code_size() == x86::CodeSize::Bits32 ? 0xffff'ffff : 0xffff;
+    if (s.x87.known || s.x87.remembered) recover_x87(b, s.x87);
+}
+
+// Writes what the block knows of the x87 and has not written.
+void Runtime::recover_x87(const BlockInfo& b, const X87Lazy& lazy) {
+    fpu::X87& x = vcpu_x87(v_);
+    if (lazy.known) {
+        x.status = static_cast<u16>((x.status & ~(0x3800 | (lazy.clear_c1 ? fpu::c1 : 0))) | lazy.top << 11);
+        x.tag = lazy.tag;
+    }
+    if (!lazy.remembered) return;
+    x.ip = b.key.rip + lazy.guest_offset;
+    if (!b.key.mode.code64()) x.ip &= b.key.mode.code_size() == x86::CodeSize::Bits32 ? 0xffff'ffff : 0xffff;
+    x.opcode = lazy.opcode;
+    x.cs = v_.seg[x86::Cs].selector;
+    if (lazy.segment != X87Lazy::no_segment) x.ds = v_.seg[lazy.segment].selector;
 }
 
 // The block and the last snapshot at or before a pc in its main code; a pc in the step slot stands for the one it copies.

@@ -205,6 +205,7 @@ void write_shared_code(BlockStore::Region& r, bool user, bool lasx) {
     Assembler as({r.begin, r.end});
     r.shared.flag_bits = r.begin;
     flag_bits(as);
+    write_x87_code(as, r, user);
     r.shared.indirect = r.begin + as.size() / 4;
     indirect(as, user);
     r.shared.strings = r.begin + as.size() / 4;

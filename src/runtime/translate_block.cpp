@@ -24,7 +24,8 @@ Mode Runtime::mode_of_cpu() const {
     bool sse = !(cr0 & (cr0::em | cr0::ts)) && cr4 & cr4::osfxsr;
     Mode m;
     m.raw = static_cast<u32>(Mode::cpl_(v.cpl) | Mode::sse_(sse) | Mode::mxcsr_default_((v.mxcsr & 0xffc0) == 0x1f80) |
-                             Mode::single_step_(v.system_flags & flag::tf) | Mode::tsc_(v.cpl == 0 || !(cr4 & cr4::tsd)));
+                             Mode::single_step_(v.system_flags & flag::tf) | Mode::tsc_(v.cpl == 0 || !(cr4 & cr4::tsd)) |
+                             Mode::x87_(!(cr0 & (cr0::em | cr0::ts))));
     if (v.code64()) {
         constexpr u64 code64 = Mode::code_size_(static_cast<u64>(CodeSize::Bits64)) | Mode::stack_(3) | Mode::long_mode_(1) |
                                Mode::flat_(1 << Es | 1 << Cs | 1 << Ss | 1 << Ds) | Mode::plain_(1 << Fs | 1 << Gs) | Mode::protected_(1);
@@ -108,6 +109,7 @@ u32 Runtime::translate_here(BlockKey key, u64 linear) {
     u32 id = store_.blocks();
     // The builder is large; there is one, and it is the vCPU's.
     Block& b = *new (builder_) Block(as, store_.region(as_user).shared, mode_, key.rip, key.cs_base, id);
+    b.expect_x87(vcpu_x87(v_).top(), vcpu_x87(v_).tag);
     generate(b, source, decoded_);
     if (b.failed()) host_.panic("a block does not fit the builder's tables");
     store_.add(key, b, source, decoded_);
@@ -172,6 +174,8 @@ void Runtime::sync_user_page() {
     page[VCPU_COUNTER_MULTIPLIER / 8] = v_.counter_multiplier;
     page[VCPU_TSC_OFFSET / 8] = v_.tsc_offset;
     page[VCPU_TSC_AUX / 8] = v_.tsc_aux;
+    // The selectors, which share a doubleword with what user code does not read.
+    for (unsigned n = 0; n < 6; n++) __builtin_memcpy(&page[(VCPU_SEGMENTS + n * sizeof(Segment)) / 8], &v_.seg[n], 8);
 }
 
 // Sets v.host up to run the code at a host address. Everything of the guest's is in v.

@@ -20,7 +20,7 @@ void Block::begin(const Insn& insn, u64 rip, u64 flags_live_after) {
     shadowed_ = shadow_next_;
     shadow_next_ = false;
     out_of_temps_ = false;
-    start_ = {as.size(), exit_count_, cold_count_, snapshot_count_, in_cpp_, flags_, pending_, sign32_, zero32_};
+    start_ = {as.size(), exit_count_, cold_count_, snapshot_count_, in_cpp_, flags_, pending_, sign32_, zero32_, x87_};
     take_snapshot();
 }
 
@@ -34,6 +34,7 @@ void Block::take_snapshot() {
                                      .insn = static_cast<u8>(insn_count_ - 1),
                                      .pending = pending_,
                                      .flags = flags_,
+                                     .x87 = x87_,
                                      .shadowed = shadowed_};
 }
 
@@ -55,6 +56,7 @@ void Block::retreat() {
     exit_count_ = start_.exits, cold_count_ = start_.cold, snapshot_count_ = start_.snapshots;
     in_cpp_ = start_.in_cpp;
     flags_ = start_.flags;
+    x87_ = start_.x87;
     pending_ = start_.pending, sign32_ = start_.sign32, zero32_ = start_.zero32;
     temps_used_ = 0;
     ended_ = out_of_temps_ = false;
@@ -249,7 +251,8 @@ Block::Cold* Block::cold(Cold::Kind kind) {
         cold_count_--;
     }
     Cold& c = cold_[cold_count_++];
-    c = {.from = {}, .kind = kind, .insn = static_cast<u8>(insn_count_ - 1), .pending = pending_, .target = 0, .flags = flags_};
+    c = {.from = {}, .kind = kind, .insn = static_cast<u8>(insn_count_ - 1), .pending = pending_, .target = 0, .flags = flags_,
+         .x87 = x87_};
     return &c;
 }
 
@@ -270,6 +273,7 @@ void Block::exit_if(Test t, u64 target) {
 void Block::exit_to(u64 target) {
     emit_pending(pending_);
     emit_flag_registers(flags_);
+    emit_x87(x87_);
     emit_site(target, static_cast<u32>(as.size()));
     ended_ = true;
 }
@@ -277,6 +281,7 @@ void Block::exit_to(u64 target) {
 void Block::canonical() {
     emit_pending(pending_);
     emit_flag_registers(flags_);
+    emit_x87(x87_);
     pending_ = sign32_ = zero32_ = offset16_known_ = 0;
     flags_ = FlagState{};
 }
@@ -318,6 +323,7 @@ void Block::callout() {
     emit_gate(cpp_number(insn_count_ - 1));
     pending_ = sign32_ = zero32_ = offset16_known_ = 0;
     flags_ = FlagState{};
+    x87_after_callout();
 }
 
 void Block::finish(u64 next_rip) {
@@ -331,6 +337,7 @@ void Block::finish(u64 next_rip) {
             case Cold::Kind::Exit:
                 emit_pending(c.pending);
                 emit_flag_registers(c.flags);
+                emit_x87(c.x87);
                 emit_site(c.target, begin);
                 break;
             case Cold::Kind::Landing: emit_site(c.target, begin); break;

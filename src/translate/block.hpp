@@ -41,6 +41,19 @@ struct FlagState {
     }
 };
 
+// What a block knows of the x87 at one point, and what of that it has not written to the state in memory yet.
+// See docs/x87.md.
+struct X87Lazy {
+    static constexpr u8 no_segment = 0xff;
+    bool known = false;       // TOP and tags are these, all exceptions are masked and none is pending
+    bool nearest = false;     // rounding to nearest at 64 bits
+    bool clear_c1 = false;    // C1 is 0, the memory's may be 1
+    bool remembered = false;  // the last instruction that counts was the one at guest_offset, with that opcode (FOP)
+    u8 top = 0, tag = 0, memory_top = 0, memory_tag = 0;
+    u8 segment = no_segment;  // of the last memory operand, whose offset is in memory already
+    u16 opcode = 0, guest_offset = 0;
+};
+
 // The state of a block at an instruction's boundary: what recovers the guest's registers from the host's.
 struct Snapshot {
     u32 host_offset;   // bytes from the block's start where the instruction's code begins
@@ -48,6 +61,7 @@ struct Snapshot {
     u8 insn;           // its number in the block; a second snapshot of one instruction follows a change in its middle
     u16 pending;       // by guest register: only the low 32 bits are valid, the upper half is 0
     FlagState flags;
+    X87Lazy x87;
     bool shadowed = false;  // no interrupt is delivered here
 };
 
@@ -75,6 +89,14 @@ struct Test {
     Gpr left, right;
 };
 
+// The x87 routines that blocks call, see runtime/x87_code.cpp. Arithmetic and comparison: kind * 8 + the opcode's reg field,
+// where the second operand is a register's value, binary32 or binary64.
+namespace x87_routine {
+enum Kind : u8 { Register, M32, M64 };
+constexpr unsigned compare = 2;
+constexpr unsigned widen32 = 24, widen64 = 25, narrow32 = 26, narrow64 = 27, to_int = 28, truncate = 29, count = 30;
+}  // namespace x87_routine
+
 // Code that every block shares, in the same code cache, written once by write_shared_code.
 struct SharedCode {
     const u32* flag_bits = nullptr;      // the flags to bits in flag_a, called with link; clobbers t6, t7
@@ -83,6 +105,7 @@ struct SharedCode {
     const u32* stos[4] = {};             // runtime/string_code.cpp
     const u32* strings = nullptr;        // where these begin
     const u32* end = nullptr;
+    const u32* x87[x87_routine::count] = {};
 };
 
 // The return prediction ring: 1 << return_ring_log2 bytes of {RIP, host address}, aligned to twice that, one guard entry before.
@@ -189,6 +212,16 @@ class Block {
     // A temporary with 0 or 1.
     Gpr condition_value(unsigned cc);
 
+    // --- x87: see translate/x87.cpp and docs/x87.md
+    // What the state will be when the block first runs.
+    void expect_x87(unsigned top, u8 tag) { x87_expected_top_ = top & 7, x87_expected_tag_ = tag; }
+    X87Lazy& x87() { return x87_; }
+    // From here on the state is known, or the instruction has gone to the slow path. `rounds`: as it must be known to round.
+    void x87_enter(bool rounds);
+    // The current instruction is what FNSTENV will tell of.
+    void x87_remember();
+    void call_x87(unsigned routine) { emit_near(shared_.x87[routine], true); }
+
     // --- leaving
     void exit_to(u64 target);             // ends the block
     void exit_if(Test, u64 target);       // a side exit
@@ -232,6 +265,7 @@ class Block {
         u16 pending;
         u64 target;
         FlagState flags;
+        X87Lazy x87;
     };
     Cold* cold(Cold::Kind);
     struct Progress {
@@ -240,9 +274,12 @@ class Block {
         u64 in_cpp = 0;
         FlagState flags;
         u16 pending = 0, sign32 = 0, zero32 = 0;
+        X87Lazy x87;
     };
     void emit_flag_registers(const FlagState&);
     void emit_pending(u16 pending);
+    void emit_x87(const X87Lazy&);
+    void x87_after_callout();
     void emit_site(u64 target, u32 begin);
     void emit_gate(u32 number);
     u32 cpp_number(unsigned insn) const { return static_cast<u32>(__builtin_popcountll(in_cpp_ & mask(insn))); }
@@ -277,6 +314,9 @@ class Block {
     u8 offset16_[16];
     Vr compared_a_{}, compared_b_{};  // where a floating-point comparison's operands still are
     bool compared_in_vectors_ = false;
+    X87Lazy x87_;
+    unsigned x87_expected_top_ = 0;
+    u8 x87_expected_tag_ = 0;
     Snapshot snapshots_[max_snapshots];
     Exit exits_[max_exits];
     Cold cold_[max_exits + 2 * max_insns];

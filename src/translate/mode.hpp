@@ -21,6 +21,7 @@ struct Mode {
     static constexpr Field small_{23, 6};      // by x86::Seg: as plain, but the limit is FFFFh, for 16-bit addresses
 
     static constexpr Bit tsc_{29};             // RDTSC is allowed here
+    static constexpr Bit x87_{30};             // CR0.EM = TS = 0
 
     x86::CodeSize code_size() const { return static_cast<x86::CodeSize>(code_size_.of(raw)); }
     bool code64() const { return code_size() == x86::CodeSize::Bits64; }
@@ -31,6 +32,7 @@ struct Mode {
     bool plain(x86::Seg s) const { return bit(plain_.of(raw), s); }
     bool small(x86::Seg s) const { return bit(small_.of(raw), s); }
     bool sse() const { return sse_.of(raw); }
+    bool x87() const { return x87_.of(raw); }
     bool mxcsr_default() const { return mxcsr_default_.of(raw); }
     bool tsc() const { return tsc_.of(raw); }
     friend bool operator==(Mode, Mode) = default;

@@ -12,7 +12,7 @@ using Index = std::array<const Row*, ZYDIS_MNEMONIC_MAX_VALUE + 1>;
 Index make_index() {
     Index index{};
     for (Rows rows : {arithmetic_rows(), shift_rows(), move_rows(), bit_rows(), multiply_rows(), branch_rows(), atomic_rows(), system_rows(), string_rows(),
-                      sse_move_rows(), sse_integer_rows(), sse_shuffle_rows(), sse_float_rows(), sse_convert_rows()})
+                      sse_move_rows(), sse_integer_rows(), sse_shuffle_rows(), sse_float_rows(), sse_convert_rows(), x87_rows()})
         for (usize n = 0; n < rows.count; n++) index[rows.first[n].mnemonic] = &rows.first[n];
     return index;
 }

@@ -21,6 +21,7 @@ struct Row {
     static constexpr u16 kernel = 128; // inline only at CPL 0
     static constexpr u16 tsc = 256;    // inline only where the TSC may be read
     static constexpr u16 shadows = 512;  // no interrupt comes between it and the next instruction
+    static constexpr u16 x87 = 1024;    // needs the x87 enabled
 };
 
 // The row of a mnemonic, or null.
@@ -48,5 +49,6 @@ Rows sse_integer_rows();
 Rows sse_shuffle_rows();
 Rows sse_float_rows();
 Rows sse_convert_rows();
+Rows x87_rows();
 
 }  // namespace bmbt

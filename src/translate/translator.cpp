@@ -48,6 +48,7 @@ bool inline_here(const Block& b, const Row* row, const Insn& i) {
     }
     if (row->traits & Row::kernel && b.mode.cpl() != 0) return false;
     if (row->traits & Row::tsc && !b.mode.tsc()) return false;
+    if (row->traits & Row::x87 && !b.mode.x87()) return false;
     if (row->traits & Row::fp && !b.mode.mxcsr_default()) return false;
     // The check of a 64 KiB segment's limit leaves in the middle of an instruction, where its flags must still be as they were.
     if (row->reads && b.has_small_operand(i)) return false;

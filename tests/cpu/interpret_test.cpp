@@ -230,7 +230,7 @@ TEST(Interpret, X87ComputesAndStores) {
     m.code({0xdd, 0x06, 0xd8, 0xc0, 0xdd, 0x5e, 0x08, 0xf4});  // fld; fadd st0, st0; fstp [rsi+8]
     m.go();
     EXPECT_EQ(m.ram.get<double>(0x2008), 3.0);
-    EXPECT_EQ(m.v.fpu.ip, code_at + 4);
+    EXPECT_EQ(vcpu_x87(m.v).ip, code_at + 4);
     m.v.halted = false;
     m.v.paging.cr0 |= cr0::ts;
     m.code({0xd9, 0xe8});

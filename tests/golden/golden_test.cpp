@@ -18,19 +18,20 @@
 namespace bmbt {
 namespace {
 
-// User code with flat segments, SSE on, MXCSR as at power-on.
+// User code with flat segments, SSE and x87 on, MXCSR as at power-on.
 Mode mode_of(unsigned bits) {
     auto size = bits == 64 ? x86::CodeSize::Bits64 : bits == 32 ? x86::CodeSize::Bits32 : x86::CodeSize::Bits16;
     u64 stack = bits == 64 ? 3 : bits == 32 ? 2 : 1;
     return {static_cast<u32>(Mode::code_size_(static_cast<u64>(size)) | Mode::cpl_(3) | Mode::stack_(stack) |
                              Mode::long_mode_(1) | Mode::flat_(0x0f) | Mode::plain_(0x30) | Mode::sse_(1) |
-                             Mode::mxcsr_default_(1) | Mode::protected_(1))};
+                             Mode::mxcsr_default_(1) | Mode::x87_(1) | Mode::protected_(1))};
 }
 
 std::string translated(unsigned bits, const std::vector<u8>& code) {
     constexpr usize room = 4096;
     std::vector<u32> words(2 * room);
     SharedCode shared{.flag_bits = &words[room], .indirect = &words[room + 64], .end = &words[room + 128]};
+    for (auto& routine : shared.x87) routine = &words[room + 96];
     Mode mode = mode_of(bits);
     Source source{.bytes = code, .rip = 0x40'1000, .cs_base = 0, .single = false};
     auto decoded = std::make_unique<Decoded>();
@@ -95,6 +96,7 @@ void check(const std::string& name) {
 
 TEST(Golden, Integer) { check("integer.txt"); }
 TEST(Golden, Sse) { check("sse.txt"); }
+TEST(Golden, X87) { check("x87.txt"); }
 
 }  // namespace
 }  // namespace bmbt

@@ -173,7 +173,21 @@ void arrange_x87(Encoder& e) {
         }
         return;
     }
-    if (r.one_in(6)) {
+    if (r.one_in(2)) {
+        // As compilers leave it, with room on the stack, and close numbers: what translated code does itself.
+        fx.fcw = static_cast<u16>(r.one_in(8) ? 0x0f7f : 0x037f);
+        fx.ftw = static_cast<u8>(r.next() | r.next());
+        for (unsigned n = 0; n < 2; n++) {
+            if (r.one_in(4)) continue;
+            u64 value = r.next() | 1ull << 63;
+            if (r.one_in(3)) value = ~0ull << r.below(64) | 1ull << 63;  // ties
+            if (r.one_in(8)) value = 1ull << 63 | r.below(4);
+            u16 exponent = static_cast<u16>(0x3fff + r.below(r.one_in(2) ? 4 : 80) | r.below(2) << 15);
+            if (n == 1 && r.one_in(8)) std::memcpy(&value, fx.st[0], 8);
+            std::memcpy(fx.st[n], &value, 8);
+            std::memcpy(fx.st[n] + 8, &exponent, 2);
+        }
+    } else if (r.one_in(3)) {
         fx.fcw &= static_cast<u16>(~r.below(64));
         fx.fsw &= static_cast<u16>(~0x3f);
         if (r.one_in(4)) {  // one is pending already
