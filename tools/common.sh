@@ -7,6 +7,12 @@ export LC_ALL=C    # words of other programs are read here
 say() { echo "bmbt: $*" >&2; }
 die() { say "$*"; exit 1; }
 
+# The major version of the QEMU program $1, 0 when there is none.
+qemu_major() {
+    command -v "$1" >/dev/null 2>&1 || { echo 0; return; }
+    "$1" --version | sed -n '1s/.*version \([0-9]*\).*/\1/p'
+}
+
 # Runs a command as root: directly, or through sudo.
 as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"

@@ -28,12 +28,6 @@ need() {
     done
 }
 
-# The major version of the QEMU program $1, 0 when there is none.
-qemu_major() {
-    command -v "$1" >/dev/null 2>&1 || { echo 0; return; }
-    "$1" --version | sed -n '1s/.*version \([0-9]*\).*/\1/p'
-}
-
 # need_qemu PROGRAM PACKAGE
 need_qemu() {
     version=$(qemu_major "$1")

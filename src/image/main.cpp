@@ -75,9 +75,14 @@ std::span<T> table(Arena& arena, u64 count, u64 align = alignof(T)) {
     return s;
 }
 
-std::span<const u8> payload(Range r) {
+// A file that is in host RAM behind the guest's.
+std::span<const u8> payload(const host::HostInfo& info, Range r) {
     if (!r.size) return {};
-    return {host::direct<u8>(r.base), r.size};
+    const u64 guest_end = machine->guest_ram + machine->config.memory;
+    for (const host::Range& ram : info.ram())
+        if (r.base >= guest_end && r.base >= ram.base && r.base - ram.base <= ram.size && r.size <= ram.size - (r.base - ram.base))
+            return {host::direct<u8>(r.base), r.size};
+    host::fail("a file of the guest's is not in host memory where the command line says; start the image with ./bmbt run");
 }
 
 // The RAM that the guest gets: the start of the largest range behind our own.
@@ -210,7 +215,7 @@ void machine_main(const host::HostInfo& info, host::Arena& arena) {
     }
     RamLayout layout(m.config.memory);
     m.guest_ram = find_guest_ram(info, m.config.memory);
-    m.files = {.kernel = payload(m.config.kernel), .initrd = payload(m.config.initrd)};
+    m.files = {.kernel = payload(info, m.config.kernel), .initrd = payload(info, m.config.initrd)};
     if (m.config.boot == Boot::Bios) {
         m.rom = m.config.kernel;
         if (auto r = check_firmware(m.files.kernel); !r) host::fail("{}", r.error().what);
@@ -224,7 +229,7 @@ void machine_main(const host::HostInfo& info, host::Arena& arena) {
     host::set_refill_memory(m.vcpu, frames.data(), layout.frames(), summary.data());
     m.cpu = arena.make<LoongArchCpu>(*m.clock, *m.interrupts, *m.memory, summary);
     build_code_cache(m, arena);
-    if (m.config.vectors.size) m.vectors = arena.make<VectorMode>(payload(m.config.vectors), *m.memory, m.vcpu, end_machine);
+    if (m.config.vectors.size) m.vectors = arena.make<VectorMode>(payload(info, m.config.vectors), *m.memory, m.vcpu, end_machine);
     m.pc_place = arena.take(sizeof(Pc), alignof(Pc));
     m.runtime_place = arena.take(sizeof(Runtime), alignof(Runtime));
     if (!m.pc_place || !m.runtime_place) host::fail("the machine's low memory is too small for BMBT's own tables");

@@ -43,6 +43,26 @@ def test():
     ends_with(r"^bmbt: .*LSX", "--bios", "--qemu", "-cpu la464,lsx=off")
     ends_with(r"^bmbt: unknown trace event; ", "--bios", "--trace", "everything")
     ends_with(r"^bmbt: .*memory", "--bios", "--qemu", "-m 512M")
+    # What the launcher does not let through: files that are no guest, or not where they should be.
+    given = "memory=0x4000000 kernel={} boot={}"
+    there = "0x84000000,262144"    # SeaBIOS, behind the guest's memory
+    for kernel, boot, line in [
+            (there, "linux", "the kernel is neither a bzImage nor a multiboot image"),
+            (there, "multiboot", "the kernel is neither a bzImage nor a multiboot image"),
+            ("0x84000000,262143", "bios", "the firmware is no ROM image"),
+            ("0x84000000,0", "raw", "no guest was given"),
+            ("0x83fff000,262144", "bios", "a file of the guest's is not in host memory"),
+            ("0x200000,262144", "raw", "a file of the guest's is not in host memory"),
+            ("0x7fffffffffff0000,262144", "bios", "a file of the guest's is not in host memory"),
+            ("0x84000000,0xffffffffffff", "linux", "a file of the guest's is not in host memory"),
+            ("0x84000000,0xffffffffffffffff", "linux", "the image's command line has a malformed number"),
+            (there, "floppy", "unknown kind of guest"),
+            (there + " raw-address=0x100000", "raw", "the raw image's address must lie below 1 MiB"),
+            (there + " raw-address=0xf0000", "raw", "the raw image does not end below 1 MiB"),
+            (there + " fast", "bios", "the image's command line has an unknown word")]:
+        ends_with(f"^bmbt: {line}", "--bios", "--memory", "64M", "--qemu", f"-append '{given.format(kernel, boot)}'")
+    given = "memory=0x800000 kernel=0x84000000,262144 boot=bios"
+    ends_with("^bmbt: too little guest memory; ", "--bios", "--memory", "64M", "--qemu", f"-append '{given}'")
 
 
 main(test)
