@@ -129,6 +129,29 @@ Address load_operand(Block& b, Fpu& f, const Insn& i, Gpr to, unsigned size) {
     return a;
 }
 
+// The integer in t2 becomes the number in t2, t3. Uses t4, t5.
+void number_of_integer(Assembler& as) {
+    as.srai_d(t4, t2, 63);
+    as.xor_(t2, t2, t4);
+    as.sub_d(t2, t2, t4);  // magnitude
+    as.clz_d(t5, t2);
+    as.lu12i_w(t3, 4);
+    as.addi_d(t3, t3, 0x3e);  // 3FFFh + 63
+    as.sub_d(t3, t3, t5);
+    as.bstrins_d(t3, t4, 15, 15);
+    as.maskeqz(t3, t3, t2);  // zero is +0
+    as.sll_d(t2, t2, t5);
+}
+
+// The memory operand of arithmetic and comparison to t2, perhaps t3. What kind the routine gets.
+routine::Kind load_second(Block& b, Fpu& f, const Insn& i) {
+    const bool integer = i.opcode == 0xda || i.opcode == 0xde, wide = i.opcode == 0xdc;
+    load_operand(b, f, i, second, wide ? 8 : i.opcode == 0xde ? 2 : 4);
+    if (!integer) return wide ? routine::M64 : routine::M32;
+    number_of_integer(b.as);
+    return routine::Register;
+}
+
 // --- loads
 
 void push_number(Fpu& f, Gpr m, Gpr e) {
@@ -165,19 +188,9 @@ void load_real(Block& b, const Insn& i) {
 void load_integer(Block& b, const Insn& i) {
     Fpu f(b, false);
     if (!room(b)) return stack_fault(b);
-    auto& as = b.as;
-    load_operand(b, f, i, t0, i.opcode == 0xdb ? 4 : reg(i) == 5 ? 8 : 2);
-    as.srai_d(t1, t0, 63);
-    as.xor_(t0, t0, t1);
-    as.sub_d(t0, t0, t1);  // magnitude
-    as.clz_d(t2, t0);
-    as.lu12i_w(t3, 4);
-    as.addi_d(t3, t3, 0x3e);  // 3FFFh + 63
-    as.sub_d(t3, t3, t2);
-    as.bstrins_d(t3, t1, 15, 15);
-    as.sll_d(t2, t0, t2);
-    as.maskeqz(t3, t3, t0);  // zero is +0
-    push_number(f, t2, t3);
+    load_operand(b, f, i, second, i.opcode == 0xdb ? 4 : reg(i) == 5 ? 8 : 2);
+    number_of_integer(b.as);
+    push_number(f, second, second_exponent);
 }
 
 void load_constant(Block& b, const Insn& i) {
@@ -266,18 +279,16 @@ void store_integer(Block& b, const Insn& i) {
 
 // --- arithmetic and comparison
 
-// D8 and DC with memory, D8 between registers compute into ST(0); DC and DE into ST(i), with SUB and SUBR, DIV and DIVR
+// With memory, and D8 between registers, they compute into ST(0); DC and DE into ST(i), with SUB and SUBR, DIV and DIVR
 // exchanged in the opcode.
 void arithmetic(Block& b, const Insn& i) {
     unsigned op = reg(i);
     if (in_memory(i)) {
-        if (i.opcode == 0xda || i.opcode == 0xde) return b.callout();
         Fpu f(b, true);
         if (Fpu::empty(b.x87(), 0)) return stack_fault(b);
-        bool wide = i.opcode == 0xdc;
-        load_operand(b, f, i, second, wide ? 8 : 4);
+        routine::Kind kind = load_second(b, f, i);
         f.load(significand, exponent, 0);
-        f.call((wide ? routine::M64 : routine::M32) * 8 + op);
+        f.call(kind * 8 + op);
         f.store(significand, exponent, 0);
         return f.done(Fpu::C1::Written);
     }
@@ -314,17 +325,16 @@ void compare_flags(Block& b, const Insn& i) {
 // FCOM, FUCOM, FTST: CF to C0, ZF to C3.
 void compare_codes(Block& b, const Insn& i) {
     auto& as = b.as;
-    bool memory = in_memory(i), wide = i.opcode == 0xdc;
-    if (memory && (i.opcode == 0xda || i.opcode == 0xde)) return b.callout();
+    bool memory = in_memory(i);
     Fpu f(b, false);
     bool test = i.opcode == 0xd9;
     unsigned other = memory || test ? 0 : sti(i);
     if (!all_used(b, 0, other)) return stack_fault(b);
-    if (memory) load_operand(b, f, i, second, wide ? 8 : 4);
+    routine::Kind kind = memory ? load_second(b, f, i) : routine::Register;
     f.load(significand, exponent, 0);
     if (test) as.move(second, zero), as.move(second_exponent, zero);
     else if (!memory) f.load(second, second_exponent, other);
-    f.call((!memory ? routine::Register : wide ? routine::M64 : routine::M32) * 8 + routine::compare);
+    f.call(kind * 8 + routine::compare);
     f.load_half(t4, at::status);
     as.bstrins_d(t4, zero, 10, 9);
     as.bstrins_d(t4, t0, 8, 8);
@@ -437,6 +447,8 @@ constexpr Row rows[] = {
     BMBT_X87(FIST, store_integer), BMBT_X87(FISTP, store_integer), BMBT_X87(FISTTP, store_integer),
     BMBT_X87(FADD, arithmetic), BMBT_X87(FADDP, arithmetic), BMBT_X87(FMUL, arithmetic), BMBT_X87(FMULP, arithmetic),
     BMBT_X87(FSUB, arithmetic), BMBT_X87(FSUBP, arithmetic), BMBT_X87(FSUBR, arithmetic), BMBT_X87(FSUBRP, arithmetic),
+    BMBT_X87(FIADD, arithmetic), BMBT_X87(FIMUL, arithmetic), BMBT_X87(FISUB, arithmetic), BMBT_X87(FISUBR, arithmetic),
+    BMBT_X87(FIDIV, arithmetic), BMBT_X87(FIDIVR, arithmetic), BMBT_X87(FICOM, compare_codes), BMBT_X87(FICOMP, compare_codes),
     BMBT_X87(FDIV, arithmetic), BMBT_X87(FDIVP, arithmetic), BMBT_X87(FDIVR, arithmetic), BMBT_X87(FDIVRP, arithmetic),
     BMBT_X87(FCOM, compare_codes), BMBT_X87(FCOMP, compare_codes), BMBT_X87(FCOMPP, compare_codes),
     BMBT_X87(FUCOM, compare_codes), BMBT_X87(FUCOMP, compare_codes), BMBT_X87(FUCOMPP, compare_codes), BMBT_X87(FTST, compare_codes),
