@@ -41,7 +41,7 @@ void Runtime::recover(const BlockInfo& b, const Snapshot& s) {
 }
 
 // Writes what the block knows of the x87 and has not written.
-void Runtime::recover_x87(const BlockInfo& b, const X87Lazy& lazy) {
+void Runtime::recover_x87(const BlockInfo& b, const X87Record& lazy) {
     fpu::X87& x = vcpu_x87(v_);
     if (lazy.known) {
         x.status = static_cast<u16>((x.status & ~(0x3800 | (lazy.clear_c1 ? fpu::c1 : 0))) | lazy.top << 11);
@@ -52,7 +52,7 @@ void Runtime::recover_x87(const BlockInfo& b, const X87Lazy& lazy) {
     if (!b.key.mode.code64()) x.ip &= b.key.mode.code_size() == x86::CodeSize::Bits32 ? 0xffff'ffff : 0xffff;
     x.opcode = lazy.opcode;
     x.cs = v_.seg[x86::Cs].selector;
-    if (lazy.segment != X87Lazy::no_segment) x.ds = v_.seg[lazy.segment].selector;
+    if (lazy.has_segment) x.ds = v_.seg[lazy.segment].selector;
 }
 
 // The block and the last snapshot at or before a pc in its main code; a pc in the step slot stands for the one it copies.

@@ -130,7 +130,7 @@ class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
 
     // recover.cpp
     void recover(const BlockInfo&, const Snapshot&);
-    void recover_x87(const BlockInfo&, const X87Lazy&);
+    void recover_x87(const BlockInfo&, const X87Record&);
     Place place_of(u64 pc);
     u64& host_register(unsigned number);
     u32 host_word(u64 pc);

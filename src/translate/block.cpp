@@ -31,11 +31,11 @@ void Block::take_snapshot() {
     }
     snapshots_[snapshot_count_++] = {.host_offset = static_cast<u32>(as.size()),
                                      .guest_offset = static_cast<u16>(rip_ - start_rip_),
-                                     .insn = static_cast<u8>(insn_count_ - 1),
                                      .pending = pending_,
-                                     .flags = flags_,
-                                     .x87 = x87_,
-                                     .shadowed = shadowed_};
+                                     .insn = static_cast<u8>(insn_count_ - 1),
+                                     .shadowed = shadowed_,
+                                     .x87 = X87Record(x87_),
+                                     .flags = flags_};
 }
 
 Gpr Block::temp() {

@@ -54,16 +54,30 @@ struct X87Lazy {
     u16 opcode = 0, guest_offset = 0;
 };
 
+// What of it a snapshot keeps: there are many.
+struct X87Record {
+    u8 known : 1 = 0, clear_c1 : 1 = 0, remembered : 1 = 0, top : 3 = 0;
+    u8 tag = 0;
+    u16 opcode : 11 = 0, segment : 3 = 0, has_segment : 1 = 0;
+    u16 guest_offset = 0;
+
+    X87Record() = default;
+    explicit X87Record(const X87Lazy& x)
+        : known(x.known), clear_c1(x.clear_c1), remembered(x.remembered), top(x.top & 7), tag(x.tag), opcode(x.opcode & 0x7ff),
+          segment(x.segment & 7), has_segment(x.segment != X87Lazy::no_segment), guest_offset(x.guest_offset) {}
+};
+
 // The state of a block at an instruction's boundary: what recovers the guest's registers from the host's.
 struct Snapshot {
     u32 host_offset;   // bytes from the block's start where the instruction's code begins
     u16 guest_offset;  // bytes from the block's first instruction
-    u8 insn;           // its number in the block; a second snapshot of one instruction follows a change in its middle
     u16 pending;       // by guest register: only the low 32 bits are valid, the upper half is 0
-    FlagState flags;
-    X87Lazy x87;
+    u8 insn;           // its number in the block; a second snapshot of one instruction follows a change in its middle
     bool shadowed = false;  // no interrupt is delivered here
+    X87Record x87;
+    FlagState flags;
 };
+static_assert(sizeof(Snapshot) == 32);
 
 // A way out of the block to a known address, all registers whole and all flags in theirs from `check` on. The word at `site`
 // is a `b` that the runtime points at the next block; until then it goes to the code behind it, which asks for that.
