@@ -30,6 +30,7 @@ struct BlockInfo {
     u8 snapshot_count = 0, exit_count = 0, insn_count = 0;
     u8 cpp_count = 0;        // instructions that C++ may run
     bool sets_if = false, valid = false;
+    bool global = false;     // when it was last looked up, its pages were global: links to it outlive a change of CR3
     u32 hash_next = no_block;
     u32 frame_next[2] = {no_block, no_block};  // lists of the blocks of a frame, for gpa and gpa2
     u32 incoming = no_block;                   // exits linked to this block

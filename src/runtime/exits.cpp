@@ -137,7 +137,6 @@ void Runtime::take_exit(u32 id, unsigned n) {
     u64 target = store_.exit(store_.block(id), n).exit.target;
     v_.rip = target;
     if (options_.trace.has(TraceEvent::Exec) || step_.active || interrupt_ready() || mode_.raw != store_.block(id).key.mode.raw) return dispatch();
-    bool from_global = last_fetch_global(store_.block(id).key);
     u32 to = find_or_translate();
     if (to == no_block || flushed_code_) return dispatch();
     BlockInfo &from = store_.block(id), &next = store_.block(to);
@@ -152,19 +151,12 @@ void Runtime::take_exit(u32 id, unsigned n) {
         } else {
             if (cross_link_count_ == std::size(cross_links_)) unlink_across_pages();
             cross_links_[cross_link_count_++] = {id, n};
-            if (!from_global || !last_fetch_global(next.key)) kernel_not_global_ = true;
+            if (!from.global || !next.global) kernel_not_global_ = true;
             store_.link(id, n, to, 0), stats_.links++;
         }
         host_.code_written();
     }
     enter(to);
-}
-
-// The page of a block just found is global, so that links to it outlive a change of CR3.
-bool Runtime::last_fetch_global(const BlockKey& k) const {
-    u64 page = (k.rip + k.cs_base) >> 12;
-    const Fetch& f = fetch_[page & 63];
-    return f.page == page && f.global;
 }
 
 void Runtime::take_indirect() {
@@ -182,7 +174,7 @@ void Runtime::remember_jump(u32 id) {
     if (!mode_.flat(Cs)) return;
     const BlockInfo& b = store_.block(id);
     jump_entry() = {.tag = jump_tag(), .address = store_.address(b)};
-    if (!user() && !last_fetch_global(b.key)) kernel_not_global_ = true;
+    if (!user() && !b.global) kernel_not_global_ = true;
 }
 
 void Runtime::on_interrupt() {

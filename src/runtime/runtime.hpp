@@ -106,7 +106,6 @@ class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
     void on_interrupt();
     void on_odd_access();
     void run_again_in_cpp();
-    bool last_fetch_global(const BlockKey&) const;
     void run_in_cpp(u32 id, const CppInsn&, bool resume);
 
     // system_call.cpp. False: nothing was done.
@@ -198,6 +197,7 @@ class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
     bool flushed_code_ = false;  // blocks are gone: none may be resumed
     u64 timer_ = ~u64{0};        // what the host's timer is set to
     u64 shadow_rip_ = ~u64{0};   // no interrupt is delivered before the instruction there
+    bool second_global_ = true;       // the second page of the block that was looked up last is global, if it has one
     bool kernel_not_global_ = false;  // kernel links or jump-cache entries were made for pages that are not global
     u64 ring_[2] = {};           // each side's ring pointer while the other runs
     bool side_ = false;          // whose ring pointer the host register holds

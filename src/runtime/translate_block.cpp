@@ -57,6 +57,7 @@ Mode Runtime::mode_of_cpu() const {
 // The block for v.rip. no_block: this instruction is for the interpreter.
 u32 Runtime::find_or_translate() {
     u64 linear = v_.seg[Cs].base + v_.rip;
+    second_global_ = true;
     if (!v_.code64()) {
         if (v_.rip > v_.seg[Cs].limit) return no_block;
         linear &= 0xffff'ffff;
@@ -71,8 +72,9 @@ u32 Runtime::find_or_translate() {
     }
     BlockKey key{.gpa = f.gpa | (linear & (page_size - 1)), .gpa2 = ~u64{0}, .rip = v_.rip, .cs_base = v_.code64() ? 0 : v_.seg[Cs].base, .mode = mode_};
     u32 id = store_.find(key);
-    if (id != no_block) return id;
-    return translate_here(key, linear);
+    if (id == no_block) id = translate_here(key, linear);
+    if (id != no_block) store_.block(id).global = f.global && second_global_;
+    return id;
 }
 
 u32 Runtime::translate_here(BlockKey key, u64 linear) {
@@ -90,6 +92,7 @@ u32 Runtime::translate_here(BlockKey key, u64 linear) {
         auto t = walk(memory_, v_.paging, next, {.write = false, .fetch = true, .user = user()});
         if (!t) return no_block;
         key.gpa2 = t->gpa & memory_.a20_mask;
+        second_global_ = t->global || !(v_.paging.cr0 & cr0::pg);
         const u8* second = memory_.pointer(key.gpa2);
         if (!second) return no_block;
         // The key is whole only now.
