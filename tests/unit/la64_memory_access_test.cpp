@@ -82,15 +82,15 @@ TEST(MemoryAccess, Atomics) {
 TEST(MemoryAccess, KnowsTheWholeTable) {
     for (auto& e : encodings()) {
         std::string name = e.mnemonic, stem = name.substr(0, name.find('.'));
-        static const std::set<std::string> stems{"ld",      "st",     "ldx",  "stx",   "ldptr", "stptr", "fld",
-                                                 "fst",     "fldx",   "fstx", "vld",   "vst",   "vldx",  "vstx",
-                                                 "vldrepl", "vstelm", "ll",   "sc",    "llacq", "screl", "ldgt",
-                                                 "ldle",    "stgt",   "stle", "fldgt", "fldle", "fstgt", "fstle"};
+        static const std::set<std::string> stems{
+            "ld",    "st",    "ldx",  "stx",  "ldptr", "stptr", "fld",     "fst",    "fldx",  "fstx",
+            "vld",   "vst",   "vldx", "vstx", "xvld",  "xvst",  "vldrepl", "vstelm", "ll",    "sc",
+            "llacq", "screl", "ldgt", "ldle", "stgt",  "stle",  "fldgt",   "fldle",  "fstgt", "fstle"};
         bool expected = stems.contains(stem) || (stem.starts_with("am") && stem.size() > 3);
         auto access = memory_access(e.word);
         ASSERT_EQ(access.has_value(), expected) << name;
         if (!access) continue;
-        unsigned size = 16;
+        unsigned size = name[0] == 'x' ? 32 : 16;
         if (auto dot = name.rfind('.'); dot != std::string::npos) {
             switch (name[dot + 1]) {
                 case 'b': size = 1; break;
@@ -102,7 +102,7 @@ TEST(MemoryAccess, KnowsTheWholeTable) {
             }
         }
         EXPECT_EQ(access->size, size) << name;
-        EXPECT_EQ(access->file == File::Vector, name[0] == 'v') << name;
+        EXPECT_EQ(access->file == File::Vector, name[0] == 'v' || name[0] == 'x') << name;
         EXPECT_EQ(access->file == File::Float, name[0] == 'f') << name;
         bool atomic = stem.starts_with("am");
         bool store = stem.find("st") != std::string::npos || stem.starts_with("sc");
