@@ -34,7 +34,7 @@ void Runtime::left() {
     }
     trace(TraceEvent::Fault, "host estat pc", v_.host.estat, v_.host.pc);
     trace(TraceEvent::Fault, "host ra badi", v_.host.temp[9], v_.host.badi);
-    host_.panic("an exception in translated code that nothing can cause");
+    lost("an exception in translated code that nothing can cause");
 }
 
 void Runtime::on_odd_access() {
@@ -42,10 +42,19 @@ void Runtime::on_odd_access() {
     run_again_in_cpp();
 }
 
+// What no code of ours does. A user program can come here, for it may write its own return ring and so jump to any place of
+// the user's code: it ends as by an instruction that there is not, at the last RIP that is known.
+void Runtime::lost(const char* what) {
+    if ((v_.host.prmd & 3) != 3) host_.panic(what);
+    step_.active = false;
+    fault({.vector = Vector::Ud});
+    dispatch();
+}
+
 // The instruction that trapped has had no effect yet.
 void Runtime::run_again_in_cpp() {
     Place p = place_of(v_.host.pc);
-    if (p.block == no_block) host_.panic("a trap outside all blocks");
+    if (p.block == no_block) return lost("a trap outside all blocks");
     const BlockInfo& b = store_.block(p.block);
     recover(b, store_.snapshot(b, p.snapshot));
     interpret_one();
@@ -63,7 +72,7 @@ void Runtime::on_gate() {
     }
     u32 number = t0 & 0xff, id = t0 >> 8;
     if (number == gate::indirect) return take_indirect();
-    if (id >= store_.blocks() || store_.block(id).key.mode.user() != as_user) host_.panic("a gate names no block");
+    if (id >= store_.blocks() || store_.block(id).key.mode.user() != as_user) return lost("a gate names no block");
     const BlockInfo& b = store_.block(id);
     if (number >= gate::exit && number - gate::exit < b.exit_count) return take_exit(id, number - gate::exit);
     unsigned insn = number & (gate::slow - 1);
@@ -75,7 +84,7 @@ void Runtime::on_gate() {
         if (c.shortcut != Shortcut::None && take_shortcut(c)) return;
         return run_in_cpp(id, c, resume);
     }
-    host_.panic("a gate asks for what its block has not");
+    lost("a gate asks for what its block has not");
 }
 
 void Runtime::run_in_cpp(u32 id, const CppInsn& c, bool resume) {

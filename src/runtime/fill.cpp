@@ -50,10 +50,10 @@ bool Runtime::fill(u64 va, bool write) {
 
 void Runtime::on_memory_fault(bool) {
     auto access = la64::memory_access(host_word(v_.host.pc));
-    if (!access) host_.panic("a host memory fault at an instruction that accesses no memory");
+    if (!access) return lost("a host memory fault at an instruction that accesses no memory");
     if (fill(v_.host.badv, access->is_store)) return;
     Place p = place_of(v_.host.pc);
-    if (p.block == no_block) host_.panic("a host memory fault outside all blocks");
+    if (p.block == no_block) return lost("a host memory fault outside all blocks");
     const BlockInfo& b = store_.block(p.block);
     recover(b, store_.snapshot(b, p.snapshot));
     step_.active = false;

@@ -79,6 +79,12 @@ Runtime::Place Runtime::place_of(u64 pc) {
     return {id, n};
 }
 
-u32 Runtime::host_word(u64 pc) { return *store_.pointer((v_.host.prmd & 3) == 3, pc); }
+// The instruction at a pc, or 0 (which is none) where no code of ours is: user code may have jumped anywhere.
+u32 Runtime::host_word(u64 pc) {
+    bool as_user = (v_.host.prmd & 3) == 3;
+    const BlockStore::Region& r = store_.region(as_user);
+    const u32* p = store_.pointer(as_user, pc);
+    return pc % 4 == 0 && p >= r.begin && p < r.at ? *p : 0;
+}
 
 }  // namespace bmbt

@@ -101,6 +101,7 @@ class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
     };
 
     // exits.cpp
+    void lost(const char* what);
     void on_gate();
     void on_memory_fault(bool refill);
     void on_interrupt();

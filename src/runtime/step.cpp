@@ -173,7 +173,10 @@ bool Runtime::boundary_or_step(u64 pc) {
     if (in_string_code(pc)) {
         finish_piece();
         Place at = place_of(v_.host.pc);
-        if (at.block == no_block) host_.panic("a string routine outside all blocks");
+        if (at.block == no_block) {
+            lost("a string routine outside all blocks");
+            return false;
+        }
         const BlockInfo& b = store_.block(at.block);
         recover(b, store_.snapshot(b, at.snapshot));
         return true;
