@@ -10,6 +10,12 @@
 #   kernel       build/deps/kernel/{vmlinuz,config}, Debian's linux-image-amd64
 #   kernel-cloud the same for linux-image-cloud-amd64, in build/deps/kernel-cloud
 #   kernel-i386  the same for linux-image-686-pae, in build/deps/kernel-i386
+#   busybox-i386 busybox, static i386
+#   grub         build/deps/grub/{bin,modules}: what makes GRUB images, and its modules for PCs and coreboot
+#   memtest      build/deps/memtest/memtest86+{x64,ia32}.bin
+#   ovmf         build/deps/ovmf/OVMF.fd, UEFI with its variables in one image
+#   installer-amd64, installer-i386
+#                build/deps/installer-*/{linux,initrd.gz}, the Debian installer for text terminals
 #   qemu-plugin  qemu-plugin.h, for the instruction counter
 #   apt          only the package lists of Debian 12, in build/deps/apt/bookworm-amd64
 set -eu
@@ -90,11 +96,43 @@ seabios() {
     mv "$work/root/usr/share/seabios/bios-256k.bin" "$work/out/"
 }
 
+# busybox ARCH
 busybox() {
-    apt_root bookworm
+    apt_root bookworm "$1"
     unpack busybox-static
     mkdir "$work/out"
     mv "$work/root/bin/busybox" "$work/out/"
+}
+
+grub() {
+    apt_root bookworm
+    unpack grub-common grub-pc-bin grub-coreboot-bin
+    mkdir "$work/out" "$work/out/modules"
+    mv "$work/root/usr/bin" "$work/out/bin"
+    mv "$work/root"/usr/lib/grub/i386-* "$work/out/modules/"
+}
+
+memtest() {
+    apt_root bookworm
+    unpack memtest86+
+    mkdir "$work/out"
+    mv "$work/root"/boot/memtest86+*.bin "$work/out/"
+}
+
+ovmf() {
+    apt_root bookworm
+    unpack ovmf
+    mkdir "$work/out"
+    mv "$work/root/usr/share/ovmf/OVMF.fd" "$work/out/"
+}
+
+# installer ARCH. Its packages are for every architecture, so any root has them.
+installer() {
+    apt_root bookworm
+    unpack "debian-installer-12-netboot-$1"
+    mkdir "$work/out"
+    mv "$work/root/usr/lib/debian-installer/images/12/$1/text/debian-installer/$1/linux" \
+        "$work/root/usr/lib/debian-installer/images/12/$1/text/debian-installer/$1/initrd.gz" "$work/out/"
 }
 
 # linux METAPACKAGE SUITE ARCH
@@ -131,7 +169,10 @@ part() {
 
 for wanted; do
     case $wanted in
-        sysroot | libc | zydis | zlib | seabios | busybox) part "$wanted" "$wanted" ;;
+        sysroot | libc | zydis | zlib | seabios | grub | memtest | ovmf) part "$wanted" "$wanted" ;;
+        busybox) part busybox busybox amd64 ;;
+        busybox-i386) part busybox-i386 busybox i386 ;;
+        installer-*) part "$wanted" installer "${wanted#installer-}" ;;
         kernel) part kernel linux linux-image-amd64 bookworm amd64 ;;
         kernel-cloud) part kernel-cloud linux linux-image-cloud-amd64 bookworm amd64 ;;
         kernel-i386) part kernel-i386 linux linux-image-686-pae bookworm i386 ;;
