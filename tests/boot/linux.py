@@ -1,9 +1,12 @@
 """Debian's kernels with a busybox initramfs. Usage: linux.py KERNEL WHAT, KERNEL a part of build/deps."""
 
+import hashlib
 import re
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 from machine import GUESTS, ROOT, Machine, busybox_here, check, chroot_here, initramfs, kernel, main, same
 
@@ -179,6 +182,30 @@ def programs(name):
         begin = machine.mark
         end = machine.expect(r"^<<<end>>>$", 10000).start()
         same(machine.text[begin:end], wanted, "the programs' output")
+        machine.ends(0, 120)
+
+
+def initrd(name):
+    """An initramfs of 500 MB arrives whole."""
+    size = 500_000_000
+    with tempfile.TemporaryDirectory() as work:
+        line = b"".join(b"%015d\n" % n for n in range(65536))
+        with open(Path(work) / "large", "wb") as file:
+            for n in range(size // len(line)):
+                file.write(line)
+                file.write(b"piece %09d\n" % n)
+        content = (Path(work) / "large").read_bytes()
+        large = Path(work) / "large.cpio"
+        with large.open("wb") as out:
+            subprocess.run(["cpio", "-o", "-H", "newc", "--quiet"], cwd=work, input=b"large\n", stdout=out, check=True)
+        archive = initramfs("initrd", before=large)
+    with Machine("--kernel", kernel(name), "--append", "console=ttyS0 quiet loglevel=1", "--memory", "2G", COUNTED, "--initrd", archive) as machine:
+        to_shell(machine)
+        ask(machine, "stat -c %s /large", f"^{len(content)}$", 600)
+        for megabyte in (0, 237, len(content) >> 20):
+            wanted = hashlib.md5(content[megabyte << 20:(megabyte + 1) << 20]).hexdigest()
+            ask(machine, f"dd if=/large bs=1M skip={megabyte} count=1 2>/dev/null | md5sum", f"^{wanted}  -$", 600)
+        machine.send("poweroff -f\n")
         machine.ends(0, 120)
 
 

@@ -1,5 +1,6 @@
 """Runs BMBT as a user does, in a terminal of its own, and waits for what it says."""
 
+import atexit
 import ctypes
 import os
 import pty
@@ -129,6 +130,7 @@ def initramfs(name, before=None, **files):
     """An initramfs for this test with the files besides: etc__autorun=path puts path at etc/autorun. The archive before
     is unpacked before it."""
     out = Path(tempfile.gettempdir()) / f"bmbt-{os.getpid()}-{name}.cpio"
+    atexit.register(out.unlink, missing_ok=True)
     entries = [f"{key.replace('__', '/')}={path}" for key, path in files.items()]
     subprocess.run([ROOT / "tools/initramfs.sh", out, *entries], check=True)
     if before:
