@@ -1,0 +1,249 @@
+#include <algorithm>
+
+#include "gdb/description.hpp"
+#include "gdb/server.hpp"
+
+namespace bmbt::gdb {
+
+namespace {
+
+// Errors of replies, by the numbers that debuggers show as they are.
+constexpr std::string_view bad_packet = "E16", no_memory = "E0e", cannot = "E01";
+constexpr std::string_view only_thread = "1";
+
+}  // namespace
+
+void Server::reply(std::string_view text) {
+    out_.begin();
+    out_.text(text).send();
+}
+
+// "Stop Reply Packets": with the registers that the debugger asks for next anyhow.
+void Server::report() {
+    constexpr std::string_view sigint = "T02", sigtrap = "T05";
+    out_.begin();
+    out_.text(stop_.kind == Stop::Kind::Interrupt ? sigint : sigtrap).text("thread:").text(only_thread).text(";");
+    switch (stop_.kind) {
+        case Stop::Kind::Start:
+        case Stop::Kind::Step:
+        case Stop::Kind::Interrupt: break;
+        case Stop::Kind::Breakpoint:
+            if (tells_breakpoints_) out_.text("swbreak:;");
+            break;
+        case Stop::Kind::HardBreakpoint:
+            if (tells_breakpoints_) out_.text("hwbreak:;");
+            break;
+        case Stop::Kind::WriteWatch: out_.text("watch:").hex(stop_.address).text(";"); break;
+        case Stop::Kind::ReadWatch: out_.text("rwatch:").hex(stop_.address).text(";"); break;
+        case Stop::Kind::AccessWatch: out_.text("awatch:").hex(stop_.address).text(";"); break;
+    }
+    for (unsigned n : {reg::rbp, reg::rsp, reg::rip}) {
+        std::array<u8, 8> value{};
+        target_.read_register(n, value);
+        const u8 number[] = {static_cast<u8>(n)};
+        out_.hex_bytes(number).text(":").hex_bytes(value).text(";");
+    }
+    out_.send();
+}
+
+std::optional<Resume> Server::command(std::string_view text) {
+    if (text.empty()) return reply(""), std::nullopt;
+    Fields rest(text.substr(1));
+    switch (text.front()) {
+        case '?': report(); return {};
+        case 'g': read_all(); return {};
+        case 'G': write_all(rest); return {};
+        case 'p': read_one(rest); return {};
+        case 'P': write_one(rest); return {};
+        case 'm': read_memory(rest); return {};
+        case 'M': write_memory(rest, false); return {};
+        case 'X': write_memory(rest, true); return {};
+        case 'Z': point(rest, true); return {};
+        case 'z': point(rest, false); return {};
+        case 'H':
+        case 'T': reply("OK"); return {};  // there is one thread
+        case 'q':
+        case 'Q': query(text); return {};
+        case 'c':
+        case 's':
+        case 'C':
+        case 'S': return resume(text);
+        case 'D':
+            target_.remove_all_points();
+            reply("OK");
+            return Resume{.kind = Resume::Kind::Detach};
+        case 'k': return Resume{.kind = Resume::Kind::Kill};
+        case 'v':
+            if (text == "vCont?") return reply("vCont;c;C;s;S;r"), std::nullopt;
+            if (text.starts_with("vCont;")) return resume_threads(text.substr(6));
+            if (text.starts_with("vKill")) return reply("OK"), Resume{.kind = Resume::Kind::Kill};
+            break;
+        default: break;
+    }
+    reply("");  // "not supported"
+    return {};
+}
+
+void Server::query(std::string_view text) {
+    if (text.starts_with("qSupported")) return supported(text.substr(10));
+    if (text == "QStartNoAckMode") return acknowledge_ = false, reply("OK");
+    if (text == "qC") return reply("QC1");
+    if (text == "qfThreadInfo") return reply("m1");
+    if (text == "qsThreadInfo") return reply("l");
+    if (text.starts_with("qAttached")) return reply("1");
+    if (text.starts_with("qSymbol")) return reply("OK");
+    constexpr std::string_view description = "qXfer:features:read:target.xml:";
+    if (text.starts_with(description)) return transfer(Fields(text.substr(description.size())));
+    if (text.starts_with("qXfer:features:read:")) return reply("E00");
+    reply("");
+}
+
+void Server::supported(std::string_view features) {
+    // A new debugger knows of no points; one that ended without a word may have left some.
+    target_.remove_all_points();
+    tells_breakpoints_ = features.contains("swbreak+");
+    out_.begin();
+    out_.text("PacketSize=").hex(packet_size);
+    out_.text(";QStartNoAckMode+;qXfer:features:read+;vContSupported+;swbreak+;hwbreak+").send();
+}
+
+void Server::transfer(Fields f) {
+    u64 offset = f.hex();
+    f.expect(',');
+    u64 length = f.hex();
+    if (!f.good() || offset > target_description.size()) return reply("E00");
+    length = std::min<u64>({length, target_description.size() - offset, packet_size / 2 - 1});
+    out_.begin();
+    out_.text(offset + length == target_description.size() ? "l" : "m");
+    out_.binary(target_description.substr(offset, length)).send();
+}
+
+void Server::read_all() {
+    out_.begin();
+    for (unsigned n = 0; n < reg::count; n++) {
+        std::array<u8, largest_register> value{};
+        std::span<u8> whole(value.data(), register_bytes(n));
+        target_.read_register(n, whole);
+        out_.hex_bytes(whole);
+    }
+    out_.send();
+}
+
+// Registers that cannot be changed come with all others, and are left alone.
+void Server::write_all(Fields f) {
+    std::array<u8, all_register_bytes> values;
+    if (!f.hex_bytes(values)) return reply(bad_packet);
+    for (unsigned n = 0, at = 0; n < reg::count; at += register_bytes(n++))
+        static_cast<void>(target_.write_register(n, std::span(values).subspan(at, register_bytes(n))));
+    reply("OK");
+}
+
+void Server::read_one(Fields f) {
+    u64 n = f.hex();
+    if (!f.good() || n >= reg::count) return reply(bad_packet);
+    std::array<u8, largest_register> value{};
+    std::span<u8> whole(value.data(), register_bytes(static_cast<unsigned>(n)));
+    target_.read_register(static_cast<unsigned>(n), whole);
+    out_.begin();
+    out_.hex_bytes(whole).send();
+}
+
+void Server::write_one(Fields f) {
+    u64 n = f.hex();
+    f.expect('=');
+    if (!f.good() || n >= reg::count) return reply(bad_packet);
+    std::array<u8, largest_register> value{};
+    std::span<u8> whole(value.data(), register_bytes(static_cast<unsigned>(n)));
+    if (!f.hex_bytes(whole)) return reply(bad_packet);
+    reply(target_.write_register(static_cast<unsigned>(n), whole) ? "OK" : cannot);
+}
+
+void Server::read_memory(Fields f) {
+    u64 address = f.hex();
+    f.expect(',');
+    u64 length = f.hex();
+    if (!f.good()) return reply(bad_packet);
+    std::array<u8, packet_size / 2> bytes;
+    length = std::min<u64>(length, bytes.size());
+    usize got = length ? target_.read_memory(address, std::span(bytes).first(length)) : 0;
+    if (length && !got) return reply(no_memory);
+    out_.begin();
+    out_.hex_bytes(std::span(bytes).first(got)).send();
+}
+
+void Server::write_memory(Fields f, bool binary) {
+    u64 address = f.hex();
+    f.expect(',');
+    u64 length = f.hex();
+    f.expect(':');
+    std::array<u8, packet_size> bytes;
+    if (!f.good() || length > bytes.size()) return reply(bad_packet);
+    std::span<u8> data = std::span(bytes).first(length);
+    if (binary) {
+        if (f.rest().size() != length) return reply(bad_packet);
+        std::ranges::copy(f.rest(), data.begin());
+    } else if (!f.hex_bytes(data)) {
+        return reply(bad_packet);
+    }
+    reply(!length || target_.write_memory(address, data) ? "OK" : no_memory);
+}
+
+void Server::point(Fields f, bool add) {
+    u64 kind = f.hex();
+    f.expect(',');
+    u64 address = f.hex();
+    f.expect(',');
+    u64 size = f.hex();
+    if (!f.good()) return reply(bad_packet);
+    if (kind > static_cast<u64>(Point::AccessWatch)) return reply("");
+    Point p = static_cast<Point>(kind);
+    if (add) return reply(target_.add_point(p, address, size) ? "OK" : cannot);
+    target_.remove_point(p, address, size);
+    reply("OK");
+}
+
+// c [address], s [address], C signal[;address], S signal[;address]. Signals mean nothing here.
+std::optional<Resume> Server::resume(std::string_view text) {
+    Fields f(text.substr(1));
+    bool has_signal = text.front() == 'C' || text.front() == 'S';
+    bool has_address = !f.at_end();
+    if (has_signal) {
+        f.hex();
+        has_address = f.take(';');
+    }
+    if (has_address) {
+        u64 address = f.hex();
+        std::array<u8, 8> value;
+        for (unsigned n = 0; n < 8; n++) value[n] = static_cast<u8>(address >> 8 * n);
+        if (f.good()) static_cast<void>(target_.write_register(reg::rip, value));
+    }
+    if (!f.good()) return reply(bad_packet), std::nullopt;
+    bool step = text.front() == 's' || text.front() == 'S';
+    return Resume{.kind = step ? Resume::Kind::Step : Resume::Kind::Continue};
+}
+
+// action[:thread][;action[:thread]]...: the first is for the only thread there is, whether it names it or not.
+std::optional<Resume> Server::resume_threads(std::string_view actions) {
+    std::string_view first = actions.substr(0, std::min(actions.find(';'), actions.size()));
+    first = first.substr(0, std::min(first.find(':'), first.size()));
+    if (first.empty()) return reply(bad_packet), std::nullopt;
+    switch (first.front()) {
+        case 'c':
+        case 'C': return Resume{.kind = Resume::Kind::Continue};
+        case 's':
+        case 'S': return Resume{.kind = Resume::Kind::Step};
+        case 'r': {
+            Fields f(first.substr(1));
+            u64 begin = f.hex();
+            f.expect(',');
+            u64 end = f.hex();
+            if (f.good()) return Resume{.kind = Resume::Kind::Step, .begin = begin, .end = end};
+            break;
+        }
+        default: break;
+    }
+    reply(bad_packet);
+    return {};
+}
+
+}  // namespace bmbt::gdb

@@ -1,0 +1,55 @@
+// A session with a debugger: answers its packets while the target is stopped, and hears its call while it runs. Source:
+// "Debugging with GDB", appendix "GDB Remote Serial Protocol", "Packets" and the sections after it.
+#pragma once
+#include <optional>
+
+#include "gdb/packet.hpp"
+#include "gdb/target.hpp"
+
+namespace bmbt::gdb {
+
+class Server {
+ public:
+    Server(Target& target, ByteStream& stream) : target_(target), stream_(stream), out_(stream) {}
+
+    // While the target runs: true when the debugger wants it to stop, until stopped() is called.
+    bool wants_stop();
+    // The target has stopped: tells so if the debugger waits for that, and answers packets until it is to go on.
+    Resume stopped(const Stop&);
+    // The target is no more.
+    void ended(u8 exit_code);
+
+ private:
+    std::optional<Resume> serve();
+    void accept(bool good);
+
+    // commands.cpp
+    std::optional<Resume> command(std::string_view);
+    void query(std::string_view);
+    void supported(std::string_view features);
+    void transfer(Fields);
+    void read_all();
+    void write_all(Fields);
+    void read_one(Fields);
+    void write_one(Fields);
+    void read_memory(Fields);
+    void write_memory(Fields, bool binary);
+    void point(Fields, bool add);
+    std::optional<Resume> resume(std::string_view);
+    std::optional<Resume> resume_threads(std::string_view actions);
+
+    void reply(std::string_view text);
+    void report();
+
+    Target& target_;
+    ByteStream& stream_;
+    PacketReader in_;
+    PacketWriter out_;
+    Stop stop_;
+    bool wanted_ = false;     // a byte asked the target to stop
+    bool awaited_ = false;    // the debugger waits to hear of a stop
+    bool acknowledge_ = true;
+    bool tells_breakpoints_ = false;  // the debugger understands swbreak and hwbreak
+};
+
+}  // namespace bmbt::gdb
