@@ -70,12 +70,13 @@ Guest<Stretch> translate(Vcpu& v, u64 linear, u64 size, Access access) {
     u64 here = page_size - (linear & (page_size - 1));
     if (size <= here) {
         s.part[0] = TRY(translate_page(v, linear, size, access));
-        return s;
+    } else {
+        u64 next = linear + here;
+        if (!v.long_mode()) next &= 0xffff'ffff;
+        s.part[0] = TRY(translate_page(v, linear, here, access));
+        s.part[1] = TRY(translate_page(v, next, size - here, access));
     }
-    u64 next = linear + here;
-    if (!v.long_mode()) next &= 0xffff'ffff;
-    s.part[0] = TRY(translate_page(v, linear, here, access));
-    s.part[1] = TRY(translate_page(v, next, size - here, access));
+    if (v.watch && !access.fetch) [[unlikely]] v.watch->accessed(linear, size, access.write);
     return s;
 }
 

@@ -33,6 +33,15 @@ struct Stretch {
     u8* whole() const { return part[1].size ? nullptr : part[0].host; }
 };
 
+// Hears of data accesses to guest memory, once they can fault no more.
+class AccessWatch {
+ public:
+    virtual void accessed(u64 linear, u64 size, bool write) = 0;
+
+ protected:
+    ~AccessWatch() = default;
+};
+
 // Translates [linear, linear + size), 1 <= size <= 4096, and sets A and D. Both pages are checked before either is
 // used.
 x86::Guest<Stretch> translate(Vcpu&, u64 linear, u64 size, Access);

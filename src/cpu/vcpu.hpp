@@ -12,6 +12,7 @@
 
 namespace bmbt {
 
+class AccessWatch;
 class Platform;
 struct Vcpu;
 
@@ -91,6 +92,7 @@ struct Vcpu {
 
     Platform* platform = nullptr;
     PhysicalMap* physical = nullptr;
+    AccessWatch* watch = nullptr;  // wants to know of every data access that C++ makes; mostly none
 
     bool long_mode() const { return paging.efer & x86::efer::lma; }
     bool code64() const { return long_mode() && seg[x86::Cs].long_code(); }

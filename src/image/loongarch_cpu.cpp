@@ -57,6 +57,11 @@ void LoongArchCpu::take_interrupts() {
     set(true);
 }
 
+void LoongArchCpu::start_clock(Vcpu& v) {
+    clock_.leave_out(clock_.ticks() - stopped_at_);
+    v.counter_start = clock_.start();
+}
+
 bool LoongArchCpu::in_gate(u64 pc) { return host::in_gate(pc); }
 
 void LoongArchCpu::finish(Vcpu&, int code, const char* reason) {

@@ -5,6 +5,7 @@
 #include "host/loongarch/direct.hpp"
 #include "host/loongarch/panic.hpp"
 #include "host/loongarch/trap.hpp"
+#include "image/debug_line.hpp"
 #include "image/loongarch_cpu.hpp"
 #include "image/vector_mode.hpp"
 #include "machine/cpu_setup.hpp"
@@ -48,6 +49,7 @@ struct Machine final : MapListener {
     void* pc_place = nullptr;
     Runtime* runtime = nullptr;
     void* runtime_place = nullptr;
+    Debugger* debugger = nullptr;   // or nobody debugs
     VectorMode* vectors = nullptr;  // or there is a guest
     Vcpu vcpu;
     TextSink console;
@@ -129,6 +131,7 @@ void end_machine(int code, const char* reason) {
     if (!host::console.at_line_start()) host::console.write("\r\n");
     host::say("{}", reason);
     if (machine->config.stats) print_stats();
+    if (machine->debugger) machine->debugger->ended(code);
     if (code) host::fail_exit();
     host::power_off();
 }
@@ -158,7 +161,7 @@ void end_machine(int code, const char* reason) {
     m.runtime = new (m.runtime_place) Runtime(m.vcpu, *m.pc, *m.cpu, *m.memory, *m.store, m.sides[0], m.sides[1], m.user_page,
                                               m.console, {.trace = m.config.trace, .no_reboot = m.config.no_reboot,
                                                           .halt_is_success = m.config.boot == Boot::Raw,
-                                                          .at_end = m.vectors});
+                                                          .at_end = m.vectors, .debugger = m.debugger});
     if (m.vectors) {
         m.vcpu.platform = m.runtime;
         m.vcpu.physical = m.memory;
@@ -230,6 +233,11 @@ void machine_main(const host::HostInfo& info, host::Arena& arena) {
     m.cpu = arena.make<LoongArchCpu>(*m.clock, *m.interrupts, *m.memory, summary);
     build_code_cache(m, arena);
     if (m.config.vectors.size) m.vectors = arena.make<VectorMode>(payload(info, m.config.vectors), *m.memory, m.vcpu, end_machine);
+    if (m.config.gdb) {
+        host::UartInfo port = DebugLine::find(info);
+        if (!port.base) host::fail("--gdb needs a second serial port, and this machine has one");
+        m.debugger = arena.make<Debugger>(*arena.make<DebugLine>(port, *m.interrupts, *m.clock));
+    }
     m.pc_place = arena.take(sizeof(Pc), alignof(Pc));
     m.runtime_place = arena.take(sizeof(Runtime), alignof(Runtime));
     if (!m.pc_place || !m.runtime_place) host::fail("the machine's low memory is too small for BMBT's own tables");

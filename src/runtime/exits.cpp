@@ -193,14 +193,18 @@ void Runtime::on_interrupt() {
     touch_board();
     if (board_.take_nmi()) v_.nmi_pending = true;
     set_timer(board_.next_timer());  // always: the host's may have come early
-    if (host_.in_gate(v_.host.pc)) return;
+    bool called = debugger_ && debugger_->called();
+    constexpr u64 soon = 20'000;
+    if (host_.in_gate(v_.host.pc)) {
+        if (called) set_timer(std::min(timer_, board_.now() + soon));
+        return;
+    }
     v_.interrupt_waiting = board_.interrupt_pending();
     // An instruction that sets IF may be past its test for a waiting interrupt.
-    if (!interrupt_ready() && board_.stop() == Stop::None && !(v_.interrupt_waiting && in_block_that_sets_if(v_.host.pc))) return;
+    if (!interrupt_ready() && board_.stop() == Stop::None && !called && !(v_.interrupt_waiting && in_block_that_sets_if(v_.host.pc))) return;
     if (step_.active && !in_string_code(v_.host.pc)) return;  // the interrupted instruction is being finished already
     if (boundary_or_step(v_.host.pc)) return dispatch();
     // Neither here nor at the end of a step: try again soon.
-    constexpr u64 soon = 20'000;
     if (!step_.active) set_timer(std::min(timer_, board_.now() + soon));
 }
 
@@ -214,6 +218,7 @@ void Runtime::dispatch() {
             if (board_.take_nmi()) v_.nmi_pending = true;
         }
         if (v_.halted) halt();
+        if (debugger_ && debug()) [[unlikely]] continue;
         bool shadowed = v_.shadow || v_.rip == shadow_rip_;
         if (v_.shadow) shadow_rip_ = v_.rip;
         v_.shadow = false;
@@ -223,13 +228,7 @@ void Runtime::dispatch() {
                 interpret_one();
                 continue;
             }
-            stats_.interrupts_guest++;
-            u8 vector = 2;
-            if (v_.nmi_pending && !v_.nmi_blocked) v_.nmi_pending = false;
-            else vector = board_.acknowledge_interrupt();
-            if (options_.trace.has(TraceEvent::Irq)) trace(TraceEvent::Irq, "irq vector rip", vector, v_.rip);
-            interrupt(v_, vector);
-            after_instruction();
+            deliver_interrupt();
             continue;
         }
         if (options_.trace.has(TraceEvent::Exec)) trace_state();
@@ -250,6 +249,16 @@ void Runtime::dispatch() {
     }
 }
 
+void Runtime::deliver_interrupt() {
+    stats_.interrupts_guest++;
+    u8 vector = 2;
+    if (v_.nmi_pending && !v_.nmi_blocked) v_.nmi_pending = false;
+    else vector = board_.acknowledge_interrupt();
+    if (options_.trace.has(TraceEvent::Irq)) trace(TraceEvent::Irq, "irq vector rip", vector, v_.rip);
+    interrupt(v_, vector);
+    after_instruction();
+}
+
 void Runtime::check_stop() {
     if (v_.shutdown && options_.at_end && options_.at_end->more(v_)) after_instruction();
     if (v_.shutdown) {
@@ -266,7 +275,7 @@ void Runtime::check_stop() {
     }
 }
 
-// HLT: until an interrupt may be delivered.
+// HLT: until an interrupt may be delivered, or the debugger calls: then the guest stays halted.
 void Runtime::halt() {
     stats_.halts++;
     for (;;) {
@@ -276,6 +285,7 @@ void Runtime::halt() {
         if (board_.take_nmi()) v_.nmi_pending = true;
         check_stop();
         if (interrupt_ready()) break;
+        if (debugger_ && debugger_->called()) return;
         if (!(v_.system_flags & flag::if_)) {
             // Nothing but an NMI could end this, and no device here makes one.
             if (options_.at_end && options_.at_end->more(v_)) return after_instruction();

@@ -28,6 +28,7 @@ u64 Runtime::tlb_half_of(const Translation& t, bool write) {
 bool Runtime::fill(u64 va, bool write) {
     u64 linear = linear_of(va);
     if (v_.long_mode() && sign_extend(linear, 48) != static_cast<i64>(linear)) return false;
+    if (debugger_ && debugger_->watches_page(linear)) return false;
     auto t = walk(memory_, v_.paging, linear, {.write = write, .fetch = false, .user = user()});
     if (!t) return false;
     u64 half = tlb_half_of(*t, write);
@@ -37,10 +38,10 @@ bool Runtime::fill(u64 va, bool write) {
         host_.invalidate_page(spaces_.asid(), va);
         return true;
     }
-    bool odd = linear & page_size;
+    bool odd = linear & page_size, watched = debugger_ && debugger_->watches_page(linear ^ page_size);
     // The other half too, if its page has been used; a global entry needs both halves global.
     u64 other = 0;
-    if (auto o = peek_walk(memory_, v_.paging, linear ^ page_size); o && o->accessed) other = tlb_half_of(*o, false);
+    if (auto o = peek_walk(memory_, v_.paging, linear ^ page_size); o && o->accessed && !watched) other = tlb_half_of(*o, false);
     bool global = tlb_half::global.of(half);
     if (tlb_half::global.of(other) != global) other = tlb_half::global(global);
     host_.fill_pair(va, spaces_.asid(), odd ? other : half, odd ? half : other);

@@ -57,7 +57,7 @@ void Runtime::unlink_across_pages() {
 
 void Runtime::refill_root_changed() {
     const u64 cr0 = v_.paging.cr0, cr4 = v_.paging.cr4;
-    bool four_level = v_.long_mode() && cr0 & cr0::pg && v_.paging.efer & efer::nxe;
+    bool four_level = v_.long_mode() && cr0 & cr0::pg && v_.paging.efer & efer::nxe && !(debugger_ && debugger_->watching());
     host_.set_refill_root(v_, four_level, v_.paging.cr3 & 0x000f'ffff'ffff'f000, cr4 & cr4::pge);
 }
 

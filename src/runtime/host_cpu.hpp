@@ -37,6 +37,10 @@ class HostCpu {
     virtual void wait() = 0;                   // until an interrupt is pending
     virtual void code_written() = 0;           // what was written to the code cache will be executed: IBAR
 
+    // The guest's time stands still between these two.
+    virtual void stop_clock() {}
+    virtual void start_clock(Vcpu&) {}
+
     // An interrupt hit the gate's first instructions: nothing to do but return.
     virtual bool in_gate(u64 pc) = 0;
 

@@ -13,7 +13,7 @@ using namespace x86;
 Runtime::Runtime(Vcpu& v, Board& board, HostCpu& host, PhysicalMap& memory, BlockStore& store, const CodeSide& kernel,
                  const CodeSide& user, u8* user_page, CharSink& messages, const RunOptions& options)
     : v_(v), board_(board), host_(host), memory_(memory), store_(store), sides_{kernel, user}, user_page_(user_page),
-      messages_(messages), options_(options) {
+      messages_(messages), options_(options), debugger_(options.debugger) {
     // The x87 state moves to where user code finds it.
     if (auto* x87 = reinterpret_cast<fpu::X87*>(user_page_ + USER_PAGE_X87); v_.x87 != x87) {
         *x87 = vcpu_x87(v_);
@@ -23,6 +23,7 @@ Runtime::Runtime(Vcpu& v, Board& board, HostCpu& host, PhysicalMap& memory, Bloc
     write_shared_code(store_.region(true), true, host.has_lasx());
     spaces_.start(host_.asids());
     memory_.watch(this);
+    if (debugger_) debugger_->attach(*this);
 }
 
 void Runtime::start() {

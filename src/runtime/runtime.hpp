@@ -9,6 +9,7 @@
 #include "cpu/semantics.hpp"
 #include "runtime/address_spaces.hpp"
 #include "runtime/block_store.hpp"
+#include "runtime/debugger.hpp"
 #include "runtime/host_cpu.hpp"
 #include "runtime/jump_cache.hpp"
 #include "runtime/stats.hpp"
@@ -38,6 +39,7 @@ struct RunOptions {
     bool no_reboot = false;
     bool halt_is_success = false;  // HLT with interrupts off for good: exit code 0
     AtEnd* at_end = nullptr;
+    Debugger* debugger = nullptr;
 };
 
 class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
@@ -55,6 +57,15 @@ class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
 
     const Stats& stats() const { return stats_; }
     void report(const char* why);
+
+    // For the debugger, while the guest is stopped; see debug.cpp.
+    Vcpu& cpu() { return v_; }
+    void debugger_stopped();
+    void debugger_goes_on();  // the guest's state may be another one
+    [[noreturn]] void debugger_kills();
+    void forget_blocks_at(u64 linear);
+    void watches_changed();
+    void leave_block() { must_dispatch_ = true; }  // after the instruction that runs in C++ now
 
     // PhysicalMap::CodeWatcher
     void code_written(u64 gpa, u64 size) override;
@@ -125,8 +136,10 @@ class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
         if (v_.nmi_pending && !v_.nmi_blocked) return true;
         return v_.interrupt_waiting && v_.system_flags & x86::flag::if_ && board_.interrupt_pending();
     }
+    void deliver_interrupt();
     void check_stop();
     void halt();
+    bool debug();  // debug.cpp
 
     // recover.cpp
     void recover(const BlockInfo&, const Snapshot&);
@@ -187,6 +200,7 @@ class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
     u8* user_page_;
     CharSink& messages_;
     RunOptions options_;
+    Debugger* const debugger_;  // or null
     AddressSpaces spaces_;
     Stats stats_;
 

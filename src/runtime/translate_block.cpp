@@ -82,11 +82,13 @@ u32 Runtime::translate_here(BlockKey key, u64 linear) {
     if (!page) return no_block;
     u64 left = page_size - (linear & (page_size - 1));
     if (!v_.code64()) left = std::min(left, u64{v_.seg[Cs].limit} - v_.rip + 1);
-    Source source{.bytes = {page, left}, .rip = key.rip, .cs_base = key.cs_base, .single = false};
+    u64 here = left;
+    if (debugger_) here = debugger_->bytes_before_breakpoint(linear, left);
+    Source source{.bytes = {page, here}, .rip = key.rip, .cs_base = key.cs_base, .single = false};
     decode_block(source, mode_, decoded_);
     if (decoded_.count == 0) {
         // Not an instruction, or one that goes on in the next page.
-        if (left >= 15 || left != page_size - (linear & (page_size - 1))) return no_block;
+        if (here != left || left >= 15 || left != page_size - (linear & (page_size - 1))) return no_block;
         u64 next = linear + left;
         if (!v_.code64()) next &= 0xffff'ffff;
         auto t = walk(memory_, v_.paging, next, {.write = false, .fetch = true, .user = user()});

@@ -49,6 +49,11 @@ HostClock::HostClock(const HostInfo& info)
 
 u64 HostClock::ticks() const { return stable_counter() - start_; }
 
+void HostClock::leave_out(u64 ticks) {
+    left_out_ += ticks;
+    start_ += ticks;
+}
+
 void HostClock::program_timer(u64 deadline) {
     if (deadline == AlarmQueue::never) return csr_write<CSR_TCFG>(0);
     u64 time = now(), wait = deadline > time ? deadline - time : 0;

@@ -74,6 +74,11 @@ void Interrupts::enable_line(u32 line, bool on) {
     write_pic(pch_pic::mask, masked_);
 }
 
+void Interrupts::wake_on(u32 line) {
+    wake_ |= Bit{static_cast<u8>(line)}();
+    if (bit(masked_, line)) enable_line(line, true);
+}
+
 PendingHost Interrupts::take() {
     PendingHost p;
     u64 pending = csr_read<CSR_ESTAT>();
@@ -99,6 +104,11 @@ PendingHost Interrupts::take() {
         drain_uart();
         p.uart = head_ != tail_;
         lines &= ~(u64{1} << uart_.line);
+    }
+    if (u64 woke = lines & wake_) {
+        masked_ |= woke;
+        write_pic(pch_pic::mask, masked_);
+        lines &= ~woke;
     }
     p.lines = lines;
     p.msi = vectors;

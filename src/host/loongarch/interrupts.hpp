@@ -30,6 +30,9 @@ class Interrupts {
     // PCH-PIC lines as level-triggered; a line that was taken should be off until its device is quiet.
     void enable_line(u32 line, bool on);
 
+    // Enables the line until it comes, for no more than to end what runs: take() masks it and tells nobody.
+    void wake_on(u32 line);
+
     // The next byte of console input, or -1. When the ring is full, what comes is lost.
     int uart_get();
 
@@ -40,6 +43,7 @@ class Interrupts {
     InterruptInfo info_;
     UartInfo uart_;
     u64 masked_ = ~u64{0};  // PCH-PIC lines
+    u64 wake_ = 0;          // lines that only wake
     std::array<u8, 4096> ring_;
     u32 head_ = 0, tail_ = 0;  // bytes ever written and read
 };

@@ -1,0 +1,188 @@
+// The guest's registers and memory, as the debugger reads and writes them.
+#include <algorithm>
+
+#include "cpu/flags.hpp"
+#include "cpu/segmentation.hpp"
+#include "fpu/x87_image.hpp"
+#include "gdb/description.hpp"
+#include "runtime/runtime.hpp"
+
+namespace bmbt {
+
+using namespace x86;
+namespace reg = gdb::reg;
+
+namespace {
+
+// By the debugger's numbers.
+constexpr u8 gpr_of[] = {Rax, Rbx, Rcx, Rdx, Rsi, Rdi, Rbp, Rsp, R8, R9, R10, R11, R12, R13, R14, R15};
+constexpr Seg segment_of[] = {Cs, Ss, Ds, Es, Fs, Gs};
+
+u64 number_in(std::span<const u8> bytes) {
+    u64 value = 0;
+    __builtin_memcpy(&value, bytes.data(), std::min<usize>(bytes.size(), 8));
+    return value;
+}
+
+bool is_st(unsigned n) { return n >= reg::st0 && n < reg::fctrl; }
+bool is_xmm(unsigned n) { return n >= reg::xmm0 && n < reg::mxcsr; }
+
+u64 x87_value(const fpu::X87& x, unsigned n) {
+    switch (n) {
+        case reg::fctrl: return x.control;
+        case reg::fstat: return x.status;
+        case reg::ftag: return fpu::full_tags(x);
+        case reg::fiseg: return x.cs;
+        case reg::fioff: return x.ip & 0xffff'ffff;
+        case reg::foseg: return x.ds;
+        case reg::fooff: return x.dp & 0xffff'ffff;
+        default: return x.opcode;
+    }
+}
+
+void set_x87_value(fpu::X87& x, unsigned n, u64 value) {
+    switch (n) {
+        case reg::fctrl: x.control = static_cast<u16>((value & 0x1f3f) | 0x40); break;
+        case reg::fstat: x.status = static_cast<u16>(value); break;
+        case reg::ftag:
+            x.tag = 0;
+            for (unsigned k = 0; k < 8; k++) x.tag |= static_cast<u8>((value >> 2 * k & 3) != 3) << k;
+            break;
+        case reg::fiseg: x.cs = static_cast<u16>(value); break;
+        case reg::fioff: x.ip = value & 0xffff'ffff; break;
+        case reg::foseg: x.ds = static_cast<u16>(value); break;
+        case reg::fooff: x.dp = value & 0xffff'ffff; break;
+        default: x.opcode = value & 0x7ff; break;
+    }
+    // The summary follows from exceptions and masks.
+    bool pending = x.status & ~x.control & 0x3f;
+    x.status = static_cast<u16>((x.status & ~(fpu::error_summary | fpu::busy)) | (pending ? fpu::error_summary | fpu::busy : 0));
+}
+
+}  // namespace
+
+u64 Debugger::register_value(unsigned n) const {
+    Vcpu& v = *v_;
+    if (n < reg::rip) return v.gpr[gpr_of[n]];
+    if (n >= reg::cs && n < reg::st0) return v.seg[segment_of[n - reg::cs]].selector;
+    if (n >= reg::fctrl && n < reg::xmm0) return x87_value(vcpu_x87(v), n);
+    if (n >= reg::dr0 && n < reg::dr6) return v.dr[n - reg::dr0];
+    switch (n) {
+        case reg::rip: return v.rip;
+        case reg::eflags: return rflags(v);
+        case reg::mxcsr: return vcpu_mxcsr(v);
+        case reg::fs_base: return v.seg[Fs].base;
+        case reg::gs_base: return v.seg[Gs].base;
+        case reg::kernel_gs_base: return v.kernel_gs_base;
+        case reg::cs_base: return v.seg[Cs].base;
+        case reg::ss_base: return v.seg[Ss].base;
+        case reg::ds_base: return v.seg[Ds].base;
+        case reg::es_base: return v.seg[Es].base;
+        case reg::gdtr: return v.gdtr.base;
+        case reg::idtr: return v.idtr.base;
+        case reg::cr0: return v.paging.cr0;
+        case reg::cr2: return v.cr2;
+        case reg::cr3: return v.paging.cr3;
+        case reg::cr4: return v.paging.cr4;
+        case reg::cr8: return runtime_->read_tpr(v);
+        case reg::efer: return v.paging.efer;
+        case reg::dr6: return v.dr[6];
+        case reg::dr7: return v.dr[7];
+        default: return 0;
+    }
+}
+
+// What selectors and control registers mean besides their value is the guest's to change, by its instructions.
+bool Debugger::set_register(unsigned n, u64 value) {
+    Vcpu& v = *v_;
+    if (n < reg::rip) return v.gpr[gpr_of[n]] = value, true;
+    if (n >= reg::fctrl && n < reg::xmm0) return set_x87_value(vcpu_x87(v), n, value), true;
+    switch (n) {
+        case reg::rip:
+            if (v.rip != value) v.halted = false;
+            v.rip = v.next_rip = value;
+            return true;
+        case reg::eflags: return set_rflags(v, value), true;
+        case reg::mxcsr: return set_vcpu_mxcsr(v, value & 0xffff), true;
+        case reg::fs_base:
+        case reg::gs_base: {
+            if (!canonical(value)) return false;
+            Seg which = n == reg::fs_base ? Fs : Gs;
+            Segment s = v.seg[which];
+            s.base = value;
+            set_segment(v, which, s);
+            return true;
+        }
+        case reg::kernel_gs_base:
+            if (!canonical(value)) return false;
+            return v.kernel_gs_base = value, true;
+        case reg::cr2: return v.cr2 = value, true;
+        default: return value == register_value(n);
+    }
+}
+
+void Debugger::read_register(unsigned n, std::span<u8> out) {
+    if (is_st(n)) {
+        const fpu::Float80& f = vcpu_x87(*v_).reg(n - reg::st0);
+        __builtin_memcpy(out.data(), &f.mantissa, 8);
+        __builtin_memcpy(out.data() + 8, &f.sign_exponent, 2);
+    } else if (is_xmm(n)) {
+        __builtin_memcpy(out.data(), &vcpu_xmm(*v_, n - reg::xmm0), 16);
+    } else {
+        u64 value = register_value(n);
+        __builtin_memcpy(out.data(), &value, std::min<usize>(out.size(), 8));
+    }
+}
+
+bool Debugger::write_register(unsigned n, std::span<const u8> from) {
+    if (is_st(n)) {
+        fpu::Float80& f = vcpu_x87(*v_).reg(n - reg::st0);
+        __builtin_memcpy(&f.mantissa, from.data(), 8);
+        __builtin_memcpy(&f.sign_exponent, from.data() + 8, 2);
+        return true;
+    }
+    if (is_xmm(n)) {
+        __builtin_memcpy(&vcpu_xmm(*v_, n - reg::xmm0), from.data(), 16);
+        return true;
+    }
+    return set_register(n, number_in(from));
+}
+
+u8* Debugger::byte_at(u64 address, bool write, u64& gpa) const {
+    if (v_->long_mode() ? !canonical(address) : address >> 32) return nullptr;
+    auto at = peek_walk(*v_->physical, v_->paging, address);
+    if (!at) return nullptr;
+    gpa = at->gpa & v_->physical->a20_mask;
+    return write ? v_->physical->ram(gpa) : v_->physical->pointer(gpa);
+}
+
+usize Debugger::read_memory(u64 address, std::span<u8> to) {
+    for (usize done = 0; done < to.size();) {
+        u64 at = address + done, gpa;
+        usize piece = std::min<usize>(to.size() - done, page_size - (at & (page_size - 1)));
+        const u8* p = byte_at(at, false, gpa);
+        if (!p) return done;
+        __builtin_memcpy(to.data() + done, p, piece);
+        done += piece;
+    }
+    return to.size();
+}
+
+// All or nothing; rights of pages do not bind a debugger.
+bool Debugger::write_memory(u64 address, std::span<const u8> from) {
+    for (bool check : {true, false})
+        for (usize done = 0; done < from.size();) {
+            u64 at = address + done, gpa;
+            usize piece = std::min<usize>(from.size() - done, page_size - (at & (page_size - 1)));
+            u8* p = byte_at(at, true, gpa);
+            if (!p) return false;
+            if (!check) {
+                v_->physical->note_write(gpa, piece);
+                __builtin_memcpy(p, from.data() + done, piece);
+            }
+            done += piece;
+        }
+    return true;
+}
+
+}  // namespace bmbt
