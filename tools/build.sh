@@ -35,7 +35,7 @@ case $1 in
         ;;
     test)
         "$tools/packages.sh" test
-        "$tools/deps.sh" sysroot zydis seabios busybox kernel kernel-cloud
+        "$tools/deps.sh" sysroot zydis seabios busybox kernel kernel-cloud grub
         preset image
         preset dev
         ;;

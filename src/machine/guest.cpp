@@ -1,5 +1,6 @@
 #include "machine/guest.hpp"
 
+#include "loader/bios_calls.hpp"
 #include "loader/firmware.hpp"
 #include "loader/linux.hpp"
 #include "loader/multiboot.hpp"
@@ -31,7 +32,9 @@ Result<CpuState> load_guest(const Config& config, const GuestFiles& files, Physi
                               .command_line = config.command_line,
                               .map = map,
                               .acpi_rsdp = pc.prepare_direct_boot()};
-    return is_linux(files.kernel) ? load_linux(memory, request) : load_multiboot(memory, request);
+    if (is_linux(files.kernel)) return load_linux(memory, request);
+    place_bios_calls(memory, map);
+    return load_multiboot(memory, request);
 }
 
 }  // namespace bmbt

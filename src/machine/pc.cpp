@@ -69,7 +69,7 @@ void Pc::attach_ports() {
     ports_.attach(0x70, 2, rtc_);
     ports_.attach(0x80, 1, post80_);
     ports_.attach(0x92, 1, port92_);
-    ports_.attach(0x3f8, 8, uart_);
+    ports_.attach(serial, 8, uart_);
     ports_.attach(0x402, 1, debug_);
     ports_.attach(0x510, 12, firmware_.port());
     ports_.attach(0xe9, 1, marks_port_);
@@ -99,9 +99,10 @@ void Pc::stand_in_for_firmware() {
 }
 
 u64 Pc::prepare_direct_boot() {
-    const u16 base_kib = RamLayout::conventional >> 10, extended_bios = RamLayout::extended_bios >> 4;
-    host_.memory.write(0x40e, &extended_bios,
-                       sizeof extended_bios);  // the BIOS data area's two words that kernels read
+    // The words of the BIOS data area that kernels and boot loaders read: memory's size and its end, the serial port.
+    const u16 base_kib = RamLayout::conventional >> 10, extended_bios = RamLayout::extended_bios >> 4, com1 = serial;
+    host_.memory.write(0x400, &com1, sizeof com1);
+    host_.memory.write(0x40e, &extended_bios, sizeof extended_bios);
     host_.memory.write(0x413, &base_kib, sizeof base_kib);
     return firmware_.place_tables();
 }

@@ -79,7 +79,7 @@ class Pc final : public Board {
  private:
     static constexpr u64 ioapic_base = 0xfec0'0000, hpet_base = 0xfed0'0000;
     static constexpr u8 ioapic_id = 0, sci = 9;
-    static constexpr u16 pm_base = 0x600;
+    static constexpr u16 pm_base = 0x600, serial = 0x3f8;
 
     void attach_ports();
     void fill_cmos();

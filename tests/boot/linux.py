@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from machine import GUESTS, ROOT, Machine, busybox_here, check, chroot_here, initramfs, kernel, main, same
+from machine import DEPS, GUESTS, ROOT, Machine, busybox_here, check, chroot_here, initramfs, kernel, main, same
 
 BOOT = 900  # seconds to the shell, generous: two may run at once on a slow machine
 PROMPT = r"^[~/][^\n]* # $"
@@ -20,6 +20,11 @@ COUNTED = "--icount"
 
 def options(name, *more):
     return ["--kernel", kernel(name), "--append", "console=ttyS0 quiet loglevel=1", "--memory", "512M", *more]
+
+
+def userland(name):
+    """The busybox that goes with a kernel, if it is not that of initramfs.sh."""
+    return {"bin__busybox": DEPS / "busybox-i386/busybox"} if name == "kernel-i386" else {}
 
 
 def to_shell(machine):
@@ -38,13 +43,13 @@ def ask(machine, command, pattern, seconds=120):
 
 def shell(name):
     """What ./bmbt run gives: typing, editing, job control, and power-off with exit code 0."""
-    initrd = initramfs("shell")
+    initrd = initramfs("shell", **userland(name))
     with Machine(*options(name, COUNTED, "--initrd", initrd)) as machine:
         to_shell(machine)
         ask(machine, "echo $((6 * 7)) is the answer", r"^42 is the answer$")
         ask(machine, "echo wrongg\x7f | tr a-z A-Z", r"^WRONG$")
         ask(machine, "cat /proc/cmdline", r"^console=ttyS0 quiet loglevel=1$")
-        ask(machine, "uname -m; ls / | wc -l", r"^x86_64\n\d+$")
+        ask(machine, "uname -m; ls / | wc -l", rf"^{'i686' if name == 'kernel-i386' else 'x86_64'}\n\d+$")
         # Not sleep: to an idle machine that counts instructions a thousand seconds are none.
         machine.send("sh -c 'echo started; exec cat'\n")
         machine.expect(r"^started", 60)
@@ -118,7 +123,8 @@ def script(name):
     """The busybox script prints the same as on this machine."""
     wanted = busybox_here(GUESTS / "busybox-script.sh")
     check(wanted.rstrip().endswith("== end"), f"the script failed on this machine:\n{wanted}")
-    initrd = initramfs("script", etc__autorun=GUESTS / "autorun", etc__script=GUESTS / "busybox-script.sh")
+    initrd = initramfs("script", etc__autorun=GUESTS / "autorun", etc__script=GUESTS / "busybox-script.sh",
+                       **userland(name))
     with Machine(*options(name, COUNTED, "--initrd", initrd)) as machine:
         machine.expect(r"<<<begin>>>\n", BOOT)
         begin = machine.mark
