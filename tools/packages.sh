@@ -5,7 +5,7 @@ set -eu
 . "$(dirname "$0")/common.sh"
 
 run_packages="clang-19 lld-19 llvm-19 cmake ninja-build binutils cpio xz-utils"
-test_packages="acpica-tools libclang-rt-19-dev libgtest-dev libbenchmark-dev libstdc++-12-dev|libstdc++-14-dev gcc libc6-dev python3"
+test_packages="acpica-tools libclang-rt-19-dev libgtest-dev libbenchmark-dev libstdc++-12-dev|libstdc++-14-dev gcc gdb libc6-dev python3"
 
 updated=
 update_once() {

@@ -71,6 +71,7 @@ def bad_input(here):
             "--memory", "1000G")
     refused("--cpus 2: this version runs one CPU; give 1 or leave the option out", "--cpus", "2")
     refused("--cpus none: not a number of CPUs; give 1", "--cpus", "none")
+    refused("--gdb 70000: not a TCP port; give a number from 1 to 65535", "--gdb", "70000")
     refused("--fast: unknown option; see ./bmbt --help", "--fast")
     refused("--kernel: wants a value; see ./bmbt --help", "--kernel")
     refused("--kernel, --bios, --raw and --vectors exclude each other; give one of them",
@@ -123,6 +124,9 @@ def good_input(here):
     line = command("--raw", f"{strange}@0x7c00", "--memory", "16M")
     check(f"'loader,file={here}/it'\\''s,, a disk,addr=0x81000000,force-raw=on'" in line, line)
     check("boot=raw raw-address=31744 kernel=0x81000000,1" in line, line)
+    line = command("--gdb", "--bios")
+    check("-chardev socket,id=gdb,host=127.0.0.1,port=1234,server=on,wait=off -serial chardev:gdb" in line and " gdb" in line, line)
+    check("port=4321" in command("--gdb", "4321"), "--gdb 4321")
     line = command("--bios", "--qemu", "-d 'a b' -D x\\ y", "--qemu", '-name "q r"')
     check(line.endswith("-d 'a b' -D 'x y' -name 'q r'\n"), line)
     check("boot=bios" in line and "bios-256k.bin" in line, line)
@@ -133,7 +137,7 @@ def words():
     check(code == 0 and out.startswith("bmbt 0."), out)
     code, out, _ = bmbt("--help")
     for option in ("kernel", "initrd", "append", "bios", "raw", "memory", "cpus", "stats", "trace", "marks", "no-reboot",
-                   "icount", "qemu", "dry-run", "vectors"):
+                   "icount", "gdb", "qemu", "dry-run", "vectors"):
         check(f"--{option}" in out, f"--help does not tell --{option}")
         check(re.search(rf"^ +\./bmbt run .*--{option}\b", out, re.M), f"--help gives no example of --{option}")
     check(code == 0, "--help fails")
