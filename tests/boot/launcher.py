@@ -125,7 +125,7 @@ def good_input(here):
     check(f"'loader,file={here}/it'\\''s,, a disk,addr=0x81000000,force-raw=on'" in line, line)
     check("boot=raw raw-address=31744 kernel=0x81000000,1" in line, line)
     line = command("--gdb", "--bios")
-    check("-chardev socket,id=gdb,host=127.0.0.1,port=1234,server=on,wait=off -serial chardev:gdb" in line and " gdb" in line, line)
+    check("-chardev socket,id=gdb,host=127.0.0.1,port=1234,server=on,wait=off,nodelay=on -serial chardev:gdb" in line and " gdb" in line, line)
     check("port=4321" in command("--gdb", "4321"), "--gdb 4321")
     line = command("--bios", "--qemu", "-d 'a b' -D x\\ y", "--qemu", '-name "q r"')
     check(line.endswith("-d 'a b' -D 'x y' -name 'q r'\n"), line)
