@@ -1,5 +1,6 @@
 #include "cpu/segmentation.hpp"
 
+#include "cpu/flags.hpp"
 #include "cpu/linear.hpp"
 #include "cpu/platform.hpp"
 
@@ -33,6 +34,8 @@ void set_cpl(Vcpu& v, unsigned cpl) {
 
 void set_code_segment(Vcpu& v, const Segment& cs, unsigned cpl) {
     const Segment old = v.seg[Cs];
+    // What made the flags is the outer level's: the inner one gets them evaluated, whatever a program left there.
+    if (cpl < v.cpl) set_arithmetic(v, evaluate(v.flags));
     bool changed = v.cpl != cpl || old.access != cs.access || old.base != cs.base || old.limit != cs.limit;
     v.seg[Cs] = cs;
     v.seg_base[Cs] = cs.base;

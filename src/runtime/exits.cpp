@@ -1,6 +1,7 @@
 // Every way out of translated code: gates, faults, interrupts; and what runs next.
 #include <algorithm>
 
+#include "cpu/linear.hpp"
 #include "cpu/transfer.hpp"
 #include "la64/csr.hpp"
 #include "runtime/runtime.hpp"
@@ -91,6 +92,7 @@ void Runtime::run_in_cpp(u32 id, const CppInsn& c, bool resume) {
     const Insn& i = c.insn;
     u64 sequential = v_.rip + i.length;
     if (!mode_.code64()) sequential &= mode_.code_size() == CodeSize::Bits32 ? 0xffff'ffff : 0xffff;
+    const u64 base = code_base();
     v_.next_rip = sequential;
     v_.shadow = false;
     resume ? stats_.callouts++ : stats_.slow_paths++;
@@ -101,7 +103,7 @@ void Runtime::run_in_cpp(u32 id, const CppInsn& c, bool resume) {
     }
     v_.rip = v_.next_rip;
     after_instruction();
-    if (resume && v_.rip == sequential && !must_dispatch_ && !(flushed_code_ && !store_.block(id).valid) && !v_.halted &&
+    if (resume && v_.rip == sequential && code_base() == base && !must_dispatch_ && !(flushed_code_ && !store_.block(id).valid) && !v_.halted &&
         !(v_.shadow && v_.interrupt_waiting) && !interrupt_ready()) {
         if (v_.shadow) shadow_rip_ = v_.rip, v_.shadow = false;
         v_.segment_base = v_.seg_base[user() ? Fs : Gs];
@@ -145,7 +147,9 @@ void Runtime::fault(const Fault& f) {
 void Runtime::take_exit(u32 id, unsigned n) {
     u64 target = store_.exit(store_.block(id), n).exit.target;
     v_.rip = target;
-    if (options_.trace.has(TraceEvent::Exec) || step_.active || interrupt_ready() || mode_.raw != store_.block(id).key.mode.raw) return dispatch();
+    if (options_.trace.has(TraceEvent::Exec) || step_.active || board_touched_ || interrupt_ready() || mode_.raw != store_.block(id).key.mode.raw ||
+        store_.block(id).key.cs_base != code_base())
+        return dispatch();
     u32 to = find_or_translate();
     if (to == no_block || flushed_code_) return dispatch();
     BlockInfo &from = store_.block(id), &next = store_.block(to);
@@ -171,7 +175,7 @@ void Runtime::take_exit(u32 id, unsigned n) {
 void Runtime::take_indirect() {
     stats_.indirect_misses++;
     v_.rip = v_.host.temp[1];
-    if (options_.trace.has(TraceEvent::Exec) || step_.active || interrupt_ready()) return dispatch();
+    if (options_.trace.has(TraceEvent::Exec) || step_.active || board_touched_ || interrupt_ready()) return dispatch();
     u32 id = find_or_translate();
     if (id == no_block || flushed_code_) return dispatch();
     remember_jump(id);
@@ -204,8 +208,8 @@ void Runtime::on_interrupt() {
     if (!interrupt_ready() && board_.stop() == Stop::None && !called && !(v_.interrupt_waiting && in_block_that_sets_if(v_.host.pc))) return;
     if (step_.active && !in_string_code(v_.host.pc)) return;  // the interrupted instruction is being finished already
     if (boundary_or_step(v_.host.pc)) return dispatch();
-    // Neither here nor at the end of a step: try again soon.
-    if (!step_.active) set_timer(std::min(timer_, board_.now() + soon));
+    // Neither here, nor at the end of a step that may be a long string instruction's: try again soon.
+    set_timer(std::min(timer_, board_.now() + soon));
 }
 
 void Runtime::dispatch() {
@@ -237,7 +241,7 @@ void Runtime::dispatch() {
             continue;
         }
         flushed_code_ = false;
-        if (mode_.flat(Cs))
+        if (mode_.flat(Cs) && (!mode_.code64() || canonical(v_.rip)))
             if (const JumpCacheEntry& e = jump_entry(); e.tag == jump_tag()) return enter_at(e.address, user());
         u32 id = find_or_translate();
         if (id == no_block) {
@@ -284,6 +288,7 @@ void Runtime::halt() {
         touch_board();
         if (board_.take_nmi()) v_.nmi_pending = true;
         check_stop();
+        set_timer(board_.next_timer());  // before any way out: the host's may have come early, and is cleared
         if (interrupt_ready()) break;
         if (debugger_ && debugger_->called()) return;
         if (!(v_.system_flags & flag::if_)) {
@@ -291,7 +296,6 @@ void Runtime::halt() {
             if (options_.at_end && options_.at_end->more(v_)) return after_instruction();
             host_.finish(v_, options_.halt_is_success ? 0 : 1, "the guest halted with interrupts off");
         }
-        set_timer(board_.next_timer());
         host_.wait();
     }
     v_.halted = false;

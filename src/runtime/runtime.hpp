@@ -158,6 +158,7 @@ class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
     // translate_block.cpp
     u32 find_or_translate();  // no_block: the instruction is for the interpreter
     u32 translate_here(BlockKey, u64 linear);
+    bool build(const BlockKey&, const Source&, u32 id);  // false: decoded_ is too much for one block
     void use_side(bool user);
     void sync_user_page();
     void enter(u32 id);
@@ -185,6 +186,7 @@ class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
 
     u64 linear_of(u64 va) const { return v_.long_mode() ? va : va & 0xffff'ffff; }
     bool user() const { return v_.cpl == 3; }
+    u64 code_base() const { return v_.code64() ? 0 : v_.seg[x86::Cs].base; }  // as a block's key has it
     CodeSide& side(bool user) { return sides_[user]; }
     void trace(TraceEvent, const char* text, u64 a = 0, u64 b = 0);
     void trace_fault(const x86::Fault&);

@@ -190,8 +190,10 @@ bool Runtime::boundary_or_step(u64 pc) {
     u32 id = store_.at(anchor);
     if (id == no_block) return false;
     const BlockInfo& b = store_.block(id);
-    u32 offset = static_cast<u32>(reinterpret_cast<u64>(store_.pointer(as_user, anchor)) - reinterpret_cast<u64>(b.code));
-    if (offset >= b.code_bytes) return false;
+    if (b.key.mode.user() != as_user) return false;
+    u64 far = static_cast<u64>(reinterpret_cast<u64>(store_.pointer(as_user, anchor)) - reinterpret_cast<u64>(b.code));
+    if (far >= b.code_bytes) return false;
+    u32 offset = static_cast<u32>(far);
     for (unsigned n = 0; n < b.exit_count; n++) {
         const Exit& e = store_.exit(b, n).exit;
         if (offset < e.begin || offset >= e.end) continue;

@@ -1,6 +1,7 @@
 // From where the guest is to a block: the mode that code depends on, the fetch translation, look-up, translation.
 #include <algorithm>
 
+#include "cpu/linear.hpp"
 #include "cpu/vcpu_offsets.inc"
 #include "runtime/runtime.hpp"
 
@@ -56,7 +57,8 @@ Mode Runtime::mode_of_cpu() const {
 
 // The block for v.rip. no_block: this instruction is for the interpreter.
 u32 Runtime::find_or_translate() {
-    u64 linear = v_.seg[Cs].base + v_.rip;
+    u64 linear = v_.code64() ? v_.rip : v_.seg[Cs].base + v_.rip;
+    if (v_.code64() && !canonical(v_.rip)) return no_block;
     second_global_ = true;
     if (!v_.code64()) {
         if (v_.rip > v_.seg[Cs].limit) return no_block;
@@ -110,14 +112,10 @@ u32 Runtime::translate_here(BlockKey key, u64 linear) {
     if (store_.is_full(as_user)) reset_code();
     protect_frame(key.gpa);
     if (key.gpa2 != ~u64{0}) protect_frame(key.gpa2);
-    la64::Assembler as(store_.room(as_user));
     u32 id = store_.blocks();
-    // The builder is large; there is one, and it is the vCPU's.
-    Block& b = *new (builder_) Block(as, store_.region(as_user).shared, mode_, key.rip, key.cs_base, id);
-    b.expect_x87(vcpu_x87(v_).top(), vcpu_x87(v_).tag);
-    generate(b, source, decoded_);
-    if (b.failed()) host_.panic("a block does not fit the builder's tables");
-    store_.add(key, b, source, decoded_);
+    // What does not fit the builder's tables is made again with half the instructions, at last by the interpreter.
+    for (; !build(key, source, id); decoded_.count /= 2)
+        if (decoded_.count == 1) return no_block;
     host_.code_written();
     u16& count = code_pages_[linear >> 12 & 4095];
     if (count != 0xffff) count++;
@@ -125,9 +123,21 @@ u32 Runtime::translate_here(BlockKey key, u64 linear) {
         if (u16& second = code_pages_[(linear >> 12) + 1 & 4095]; second != 0xffff) second++;
     stats_.blocks++;
     stats_.guest_bytes += decoded_.length;
-    stats_.host_bytes += b.as.size();
+    stats_.host_bytes += store_.block(id).code_bytes;
     if (options_.trace.has(TraceEvent::Block)) trace(TraceEvent::Block, "block.made rip host", key.rip, store_.address(store_.block(id)));
     return id;
+}
+
+bool Runtime::build(const BlockKey& key, const Source& source, u32 id) {
+    bool as_user = key.mode.user();
+    la64::Assembler as(store_.room(as_user));
+    // The builder is large; there is one, and it is the vCPU's.
+    Block& b = *new (builder_) Block(as, store_.region(as_user).shared, mode_, key.rip, key.cs_base, id);
+    b.expect_x87(vcpu_x87(v_).top(), vcpu_x87(v_).tag);
+    generate(b, source, decoded_);
+    if (b.failed()) return false;
+    store_.add(key, b, source, decoded_);
+    return true;
 }
 
 // From now on no TLB entry lets code write to the frame unseen.
@@ -185,6 +195,7 @@ void Runtime::sync_user_page() {
 
 // Sets v.host up to run the code at a host address. Everything of the guest's is in v.
 void Runtime::enter_at(u64 address, bool as_user) {
+    step_.active = false;
     v_.host.pc = address;
     v_.host.prmd = as_user ? 7 : 4;
     v_.segment_base = v_.seg_base[as_user ? Fs : Gs];

@@ -352,12 +352,44 @@ void not_(Block& b, const Insn& i) {
     }
 }
 
-// ADC and SBB on registers and from memory; to memory in C++.
+// The kind of an addition or subtraction with the carry that went in: Add or Adc, Sub or Sbb.
+template <bool add>
+void carry_kind(Block& b, Gpr t, Gpr carry, unsigned size) {
+    constexpr i64 without = static_cast<i64>(add ? FlagOp::Add : FlagOp::Sub) * 4;
+    constexpr i64 distance = static_cast<i64>(add ? FlagOp::Adc : FlagOp::Sbb) * 4 - without;
+    static_assert(distance == 20 || distance == 24);
+    b.as.slli_d(t, carry, 4);
+    if (distance == 20) b.as.alsl_d(t, carry, t, 2);
+    else b.as.alsl_d(t, carry, t, 3);
+    b.as.addi_d(host::flag_kind, t, without + __builtin_ctz(size));
+    b.flags() = FlagState{};
+}
+
+template <bool add>
+void small_with_carry(Block& b, const Insn& i) {
+    const Operand &dst = i.op[0], &src = i.op[1];
+    auto& as = b.as;
+    bool memory = dst.is(OperandKind::Memory), need = b.flags_needed();
+    Gpr c = b.condition_value(2), y = b.read(src, Upper::Any), x = b.temp(), r = b.temp();
+    Address at = memory ? b.address() : Address{};
+    if (memory) b.load(x, at, dst.size, Upper::Any);
+    else b.read_into(x, dst, Upper::Any);
+    as.add_d(r, y, c);
+    add ? as.add_d(r, x, r) : as.sub_d(r, x, r);
+    if (memory) b.store(r, at, dst.size);
+    if (need) as.move(host::flag_b, y), as.move(host::flag_a, x);
+    b.drop_flags();
+    if (!memory) b.write(dst, r);
+    if (need) carry_kind<add>(b, r, c, dst.size);
+}
+
+// ADC and SBB; with LOCK in C++.
 template <bool add>
 void with_carry(Block& b, const Insn& i) {
     const Operand &dst = i.op[0], &src = i.op[1];
     unsigned size = dst.size;
-    if (i.lock || !dst.is(OperandKind::Gpr) || size < 4) return b.callout();
+    if (i.lock) return b.callout();
+    if (!dst.is(OperandKind::Gpr) || size < 4) return small_with_carry<add>(b, i);
     auto& as = b.as;
     Gpr c = b.condition_value(2);
     Gpr y = b.read(src, size == 4 ? Upper::Sign : Upper::Any);
@@ -372,15 +404,7 @@ void with_carry(Block& b, const Insn& i) {
     if (size == 8) add ? as.add_d(to, x, t) : as.sub_d(to, x, t);
     else add ? as.add_w(to, x, t) : as.sub_w(to, x, t);
     if (!need) return;
-    // Kind with the carry that went in: Add or Adc.
-    constexpr i64 without = static_cast<i64>(add ? FlagOp::Add : FlagOp::Sub) * 4;
-    constexpr i64 distance = static_cast<i64>(add ? FlagOp::Adc : FlagOp::Sbb) * 4 - without;
-    static_assert(distance == 20 || distance == 24);
-    as.slli_d(t, c, 4);
-    if (distance == 20) as.alsl_d(t, c, t, 2);
-    else as.alsl_d(t, c, t, 3);
-    as.addi_d(host::flag_kind, t, without + (size == 8 ? 3 : 2));
-    b.flags() = FlagState{};
+    carry_kind<add>(b, t, c, size);
 }
 
 constexpr u16 all = flag::arithmetic;

@@ -258,6 +258,8 @@ Block::Cold* Block::cold(Cold::Kind kind) {
 
 Label& Block::slow_path() {
     in_cpp_ |= u64{1} << (insn_count_ - 1);
+    if (cold_count_ > start_.cold)
+        if (Cold& last = cold_[cold_count_ - 1]; last.kind == Cold::Kind::Slow) return last.from;
     return cold(Cold::Kind::Slow)->from;
 }
 

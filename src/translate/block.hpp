@@ -134,7 +134,7 @@ constexpr u32 indirect = 0xff;  // go on at the RIP in t1
 
 class Block {
  public:
-    static constexpr unsigned max_insns = 48, max_exits = 48, max_snapshots = 2 * max_insns;
+    static constexpr unsigned max_insns = 48, max_exits = max_insns + 2, max_snapshots = 2 * max_insns;
 
     Block(la64::Assembler& as, const SharedCode& shared, Mode mode, u64 rip, u64 cs_base, u32 id)
         : as(as), mode(mode), shared_(shared), start_rip_(rip), cs_base_(cs_base), id_(id) {}

@@ -2,6 +2,7 @@
 hostile.bin and its variants."""
 
 import sys
+import tempfile
 from pathlib import Path
 
 from machine import Machine, main, same
@@ -104,6 +105,13 @@ def test():
             machine.expect(r"^end$", 120)
             same(machine.text[:machine.mark].lstrip(), answers, f"the answers of {name}")
             machine.expect(r"^bmbt: .*halted", 60)
+            machine.ends(0, 60)
+    # More ways out of a block than a compiler would make: JO to the next instruction, 96 times; then 'A' and HLT.
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(bytes([0xeb, 0x00]) + bytes([0x70, 0x00]) * 96 + bytes([0xb0, 0x41, 0xe6, 0xe9, 0xfa, 0xf4]))
+        file.flush()
+        with Machine("--raw", file.name, "--memory", "16M") as machine:
+            machine.expect(r"^A$", 60)
             machine.ends(0, 60)
     # No interrupt table; one in a device; a segment table, page tables there; page tables, a task where nothing is.
     for end in range(1, 7):
