@@ -102,6 +102,15 @@ def first_instructions(port):
     found(r"= 0x37f$", fpu, "the x87 control word")
 
 
+def ranges(port, symbols, address):
+    """A step through a range of addresses, as next makes it where there are line numbers."""
+    end = address + 16
+    _, answer, _ = Gdb(port, f"tbreak *{address}\ncontinue", f"maint packet vCont;r{address:x},{end:x}",
+                       "maint flush register-cache\ndetach", symbols=symbols).outputs()
+    rip = int.from_bytes(bytes.fromhex(found(r"T05.*;10:(\w{16});", answer, "the end of a step").group(1)), "little")
+    check(not address <= rip < end, f"a step through {address:#x} to {end:#x} ended at {rip:#x}")
+
+
 def breakpoints(port, symbols):
     before, banner, _, stop, rip, under, registers, _, step, function, _, _, returned, _, hard = Gdb(
         port, f"x/8xb &{FUNCTION}", f"x/s &{STRING}", f"break *&{FUNCTION}", "continue", "p/x $rip", f"x/8xb &{FUNCTION}",
@@ -134,12 +143,12 @@ def watchpoints(port, symbols):
 
 
 def interrupts(port, symbols):
-    gdb = Gdb(port, "continue", "p/x $cs", f"break *&{FUNCTION}\ncontinue", "delete\ncontinue", "detach", symbols=symbols)
+    gdb = Gdb(port, "continue", "p/x $cs\nstepi 300", f"break *&{FUNCTION}\ncontinue", "delete\ncontinue", "detach", symbols=symbols)
     gdb.interrupt_at(0)
     gdb.interrupt_at(3)
     first, cs, stop, second, _ = gdb.outputs()
     found(r"Program received signal SIGINT", first, "Ctrl-C")
-    found(r"= 0x(10|33)$", cs, "CS")
+    found(r"^\$1 = 0x(10|33)$", cs, "CS")
     found(r"Breakpoint 1, ", stop, "a breakpoint after Ctrl-C")
     found(r"Program received signal SIGINT", second, "Ctrl-C again")
 
@@ -168,6 +177,7 @@ def test():
             part(port, symbols)
             machine.send("echo $((6 * 7)) goes on\n")
             machine.expect("^42 goes on$", 60)
+        ranges(port, symbols, addresses[FUNCTION])
         Gdb(port, "kill").outputs()
         machine.ends(0, 60)
 

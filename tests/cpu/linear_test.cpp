@@ -38,6 +38,22 @@ TEST(Linear, NothingIsWrittenWhenTheSecondPageFaults) {
     EXPECT_TRUE(write(m.v, 0x1ffe, Width::Dword, ~u64{0}, As::Supervisor));
 }
 
+TEST(Linear, TellsOfDataAccessesThatCannotFault) {
+    struct Recorder final : AccessWatch {
+        void accessed(u64 linear, u64 size, bool write) override { log.push_back({linear, size, write}); }
+        std::vector<std::tuple<u64, u64, bool>> log;
+    } recorder;
+    Machine m;
+    m.long_mode(3);
+    m.v.watch = &recorder;
+    ASSERT_TRUE(read(m.v, 0x1ffe, Width::Dword));
+    ASSERT_TRUE(write(m.v, 0x1008, Width::Byte, 1));
+    ASSERT_TRUE(translate(m.v, 0x1000, 4, Access{.write = false, .fetch = true, .user = true}));
+    m.ram.put<u64>(1_MiB - 4_KiB + 8 * 2, 0);
+    ASSERT_FALSE(write(m.v, 0x1ffe, Width::Dword, 1));
+    EXPECT_EQ(recorder.log, (std::vector<std::tuple<u64, u64, bool>>{{0x1ffe, 4, false}, {0x1008, 1, true}}));
+}
+
 TEST(Linear, RomWritesReachTheBus) {
     Machine m;
     m.flat32();
