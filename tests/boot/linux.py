@@ -183,7 +183,7 @@ def programs(name):
     check(wanted.rstrip().endswith("== end"), f"the script failed on this machine:\n{wanted}")
     initrd = initramfs("programs", etc__autorun=GUESTS / "autorun", etc__script=GUESTS / "programs-script.sh",
                        before=root.with_suffix(".cpio"))
-    with Machine(*options(name, "--initrd", initrd, "--memory", "3G")) as machine:
+    with Machine(*options(name, COUNTED, "--initrd", initrd, "--memory", "3G")) as machine:
         machine.expect(r"<<<begin>>>\n", BOOT)
         begin = machine.mark
         end = machine.expect(r"^<<<end>>>$", 10000).start()
