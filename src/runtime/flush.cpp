@@ -63,10 +63,13 @@ void Runtime::refill_root_changed() {
 
 // A page table of the last level covers the address: what it maps, or has unmapped, is one 4 KiB page.
 bool Runtime::maps_small_page(u64 linear) const {
-    if (!v_.long_mode() || !(v_.paging.cr0 & cr0::pg)) return false;
-    u64 table = v_.paging.cr3;
+    constexpr u64 address = 0x000f'ffff'ffff'f000, present = 1, large = 0x80;
+    const bool pae = !v_.long_mode() && v_.paging.cr4 & cr4::pae;
+    if (!(v_.paging.cr0 & cr0::pg) || !(v_.long_mode() || pae)) return false;
+    u64 table = pae ? v_.paging.pdpte[bits(linear, 31, 30)] : v_.paging.cr3;
+    if (pae && !(table & present)) return false;
     for (unsigned shift : {39u, 30u, 21u}) {
-        constexpr u64 address = 0x000f'ffff'ffff'f000, present = 1, large = 0x80;
+        if (pae && shift != 21) continue;
         const u8* p = memory_.pointer((table & address) + bits(linear, shift + 8, shift) * 8);
         if (!p) return false;
         table = *reinterpret_cast<const u64*>(p);
@@ -84,6 +87,8 @@ void Runtime::flush_page(Vcpu&, u64 linear) {
         return forget_code_mappings();
     }
     host_.invalidate_page(spaces_.asid(), linear);
+    // A 32-bit address may have been used with its sign extended.
+    if (!v_.long_mode()) host_.invalidate_page(spaces_.asid(), static_cast<u64>(sign_extend(linear, 32)));
     if (code_pages_[linear >> 12 & 4095]) forget_code_mappings();
     else fetch_[linear >> 12 & 63] = {};
 }
