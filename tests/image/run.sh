@@ -36,5 +36,5 @@ run "failing exit" 1 'a failing exit, as asked' fail </dev/null
 run "wild access in the hypervisor" 1 'address not mapped .* address 0000000000001234' panic </dev/null
 run "CPU without LSX" 1 'has no LSX' all -cpu la464,lsx=off </dev/null
 run "too little memory" 1 'too little memory' all -m 64M </dev/null
-"$(dirname "$0")"/registers.sh "$image" || failed=1
+"$(dirname "$0")"/registers.sh "$image.debug" || failed=1
 exit $failed
