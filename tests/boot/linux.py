@@ -67,7 +67,7 @@ def date(name):
     initrd = initramfs("date")
     with Machine(*options(name, "--initrd", initrd)) as machine:
         to_shell(machine)
-        now = int(ask(machine, "date +%s", r"^(\d{9,})$").group(1))
+        now = int(ask(machine, "date +%s", r"^(\d{9,})\n").group(1))
         check(abs(now - time.time()) < 10, f"the guest's clock says {now}, this machine's {time.time():.0f}")
         started = time.monotonic()
         ask(machine, "sleep 20; echo slept", r"^slept$")
