@@ -35,7 +35,7 @@ case $1 in
         ;;
     test)
         "$tools/packages.sh" test
-        "$tools/deps.sh" sysroot zydis seabios busybox kernel kernel-cloud kernel-i386 busybox-i386 grub ovmf memtest installer-amd64
+        "$tools/deps.sh" sysroot zydis seabios busybox kernel kernel-cloud kernel-i386 busybox-i386 grub ovmf memtest
         preset image
         preset dev
         ;;

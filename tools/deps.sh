@@ -11,7 +11,7 @@
 #   kernel-cloud the same for linux-image-cloud-amd64, in build/deps/kernel-cloud
 #   kernel-i386  the same for linux-image-686-pae, in build/deps/kernel-i386
 #   busybox-i386 busybox, static i386
-#   grub         build/deps/grub/{bin,modules}: what makes GRUB images, and its modules for PCs and coreboot
+#   grub         build/deps/grub/{bin,lib,modules}: what makes GRUB images, a library it needs, modules for PCs and coreboot
 #   memtest      build/deps/memtest/memtest86+{x64,ia32}.bin
 #   ovmf         build/deps/ovmf/OVMF.fd, UEFI with its variables in one image
 #   installer-amd64, installer-i386
@@ -106,9 +106,10 @@ busybox() {
 
 grub() {
     apt_root bookworm
-    unpack grub-common grub-pc-bin grub-coreboot-bin
+    unpack grub-common grub-pc-bin grub-coreboot-bin libdevmapper1.02.1
     mkdir "$work/out" "$work/out/modules"
     mv "$work/root/usr/bin" "$work/out/bin"
+    mv "$work/root/lib/x86_64-linux-gnu" "$work/out/lib"
     mv "$work/root"/usr/lib/grub/i386-* "$work/out/modules/"
 }
 

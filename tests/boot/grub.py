@@ -14,14 +14,14 @@ terminal_output serial
 """
 
 
-def grub():
+def grub(folder):
     """An image with the modules in it that the test needs, since there is no disk to load more from."""
-    own = Path(tempfile.gettempdir()) / f"bmbt-{os.getpid()}"
-    config, image = own.with_name(own.name + "-grub.cfg"), own.with_name(own.name + "-grub.img")
+    config, image = folder / "grub.cfg", folder / "grub.img"
     config.write_text(CONFIG)
     grub = DEPS / "grub"
     subprocess.run([grub / "bin/grub-mkimage", "-O", "i386-pc", "-d", grub / "modules/i386-pc", "-p", "/boot/grub",
-                    "-c", config, "-o", image, *"serial terminal normal echo lsmmap cpuid test halt".split()], check=True)
+                    "-c", config, "-o", image, *"serial terminal normal echo lsmmap cpuid test halt".split()], check=True,
+                   env=dict(os.environ, LD_LIBRARY_PATH=str(grub / "lib")))
     return image
 
 
@@ -33,7 +33,8 @@ def ask(machine, command, pattern):
 
 
 def test():
-    with Machine("--kernel", grub(), "--memory", "64M", "--icount") as machine:
+    with tempfile.TemporaryDirectory() as folder, Machine("--kernel", grub(Path(folder)), "--memory", "64M",
+                                                          "--icount") as machine:
         machine.expect(r"GNU GRUB  version", 300)
         machine.expect(r"grub> ", 120)
         ask(machine, "echo one${x}two", r"^onetwo$")

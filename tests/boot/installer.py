@@ -1,11 +1,13 @@
 """The Debian installer to its first screen on the serial console. Usage: installer.py amd64|i386"""
 
+import subprocess
 import sys
 
-from machine import DEPS, Machine, main
+from machine import DEPS, ROOT, Machine, main
 
 
 def test():
+    subprocess.run([ROOT / "tools/deps.sh", f"installer-{sys.argv[1]}"], check=True)
     files = DEPS / f"installer-{sys.argv[1]}"
     with Machine("--kernel", files / "linux", "--initrd", files / "initrd.gz", "--memory", "1G", "--icount",
                  "--append", "console=ttyS0 quiet loglevel=1") as machine:
