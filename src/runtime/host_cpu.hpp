@@ -1,4 +1,4 @@
-// What the runtime needs of the CPU that it runs on. host/loongarch implements it; tests have a fake.
+// What the runtime needs of the CPU that it runs on. The image implements it over host/loongarch.
 #pragma once
 #include "cpu/vcpu.hpp"
 

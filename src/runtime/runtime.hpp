@@ -141,6 +141,9 @@ class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
     void halt();
     bool debug();  // debug.cpp
 
+    void set_timer(u64 deadline);
+    void touch_board() { board_touched_ = v_.interrupt_waiting = true; }
+
     // recover.cpp
     void recover(const BlockInfo&, const Snapshot&);
     void recover_x87(const BlockInfo&, const X87Record&);
@@ -208,8 +211,6 @@ class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
 
     Mode mode_;                  // of the CPU now; mode_changed() renews it
     bool board_touched_ = true;  // the board may have another timer, interrupt or wish to stop than before
-    void set_timer(u64 deadline);
-    void touch_board() { board_touched_ = v_.interrupt_waiting = true; }
     bool must_dispatch_ = false; // the instruction that ran in C++ changed what its block assumed
     bool flushed_code_ = false;  // blocks are gone: none may be resumed
     u64 timer_ = ~u64{0};        // what the host's timer is set to

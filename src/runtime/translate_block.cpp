@@ -57,7 +57,7 @@ Mode Runtime::mode_of_cpu() const {
 
 // The block for v.rip. no_block: this instruction is for the interpreter.
 u32 Runtime::find_or_translate() {
-    u64 linear = v_.code64() ? v_.rip : v_.seg[Cs].base + v_.rip;
+    u64 linear = code_base() + v_.rip;
     if (v_.code64() && !canonical(v_.rip)) return no_block;
     second_global_ = true;
     if (!v_.code64()) {
@@ -72,7 +72,7 @@ u32 Runtime::find_or_translate() {
         f = {.page = linear >> 12, .gpa = t->gpa & ~(page_size - 1) & memory_.a20_mask, .user = as_user,
              .global = t->global || !(v_.paging.cr0 & cr0::pg)};
     }
-    BlockKey key{.gpa = f.gpa | (linear & (page_size - 1)), .gpa2 = ~u64{0}, .rip = v_.rip, .cs_base = v_.code64() ? 0 : v_.seg[Cs].base, .mode = mode_};
+    BlockKey key{.gpa = f.gpa | (linear & (page_size - 1)), .gpa2 = ~u64{0}, .rip = v_.rip, .cs_base = code_base(), .mode = mode_};
     u32 id = store_.find(key);
     if (id == no_block) id = translate_here(key, linear);
     if (id != no_block) store_.block(id).global = f.global && second_global_;
@@ -122,7 +122,7 @@ u32 Runtime::translate_here(BlockKey key, u64 linear) {
     if (key.gpa2 != ~u64{0})
         if (u16& second = code_pages_[(linear >> 12) + 1 & 4095]; second != 0xffff) second++;
     stats_.blocks++;
-    stats_.guest_bytes += decoded_.length;
+    stats_.guest_bytes += store_.block(id).guest_bytes;
     stats_.host_bytes += store_.block(id).code_bytes;
     if (options_.trace.has(TraceEvent::Block)) trace(TraceEvent::Block, "block.made rip host", key.rip, store_.address(store_.block(id)));
     return id;

@@ -57,6 +57,8 @@ class Writer {
     void divide(unsigned kind, Number n, Number d);
     void normal_or_fail(Number, Gpr, Gpr);
     void zero_or_fail(Number, Gpr);
+    void zero_in_memory(unsigned kind, Label& special, bool sign);
+    void signed_zero();
     void far_apart(Number big, bool subtracts);
 
     Assembler& as;
@@ -137,6 +139,25 @@ void Writer::normal_or_fail(Number a, Gpr t, Gpr u) {
 void Writer::zero_or_fail(Number a, Gpr t) {
     exponent_of(t, a.se);
     as.bnez(t, fail_);
+}
+
+// Where widen_second gave up: a zero as the second operand, with its sign if that is asked for; nothing else.
+void Writer::zero_in_memory(unsigned kind, Label& special, bool sign) {
+    as.bind(special);
+    unsigned width = kind == routine::M64 ? 64 : 32;
+    as.slli_d(t4, t2, 65 - width);
+    as.bnez(t4, fail_);
+    if (sign) as.bstrpick_d(t3, t2, width - 1, width - 1), as.slli_d(t3, t3, 15);
+    else as.move(t3, zero);
+    as.move(t2, zero);
+}
+// A product or quotient of zero: the sign is that of both.
+void Writer::signed_zero() {
+    as.xor_(t1, t1, t3);
+    as.srli_d(t1, t1, 15);
+    as.slli_d(t1, t1, 15);
+    as.move(t0, zero);
+    exact();
 }
 
 // The smaller number is at least 66 bits below the larger: half of the last bit is out of reach. t4: their distance.
@@ -265,14 +286,7 @@ void Writer::add_or_subtract(unsigned kind, unsigned op) {
     exact();
 
     if (kind != routine::Register) {
-        // The memory operand is no normal number: a zero goes the way of zeros.
-        as.bind(special);
-        unsigned width = kind == routine::M64 ? 64 : 32;
-        as.slli_d(t4, t2, 65 - width);
-        as.bnez(t4, fail_);
-        as.bstrpick_d(t3, t2, width - 1, width - 1);
-        as.slli_d(t3, t3, 15);
-        as.move(t2, zero);
+        zero_in_memory(kind, special, true);
         if (op != 0) {
             as.lu12i_w(t6, 8);
             op == 4 ? as.xor_(t3, t3, t6) : as.xor_(t1, t1, t6);
@@ -317,11 +331,7 @@ void Writer::multiply(unsigned kind) {
     zero_or_fail(first, t4);
     normal_or_fail(second, t4, t5);
     as.bind(product);
-    as.xor_(t1, t1, t3);
-    as.srli_d(t1, t1, 15);
-    as.slli_d(t1, t1, 15);
-    as.move(t0, zero);
-    exact();
+    signed_zero();
     as.bind(second_zero);
     zero_or_fail(second, t4);
     as.bnez(t0, second_checked);
@@ -332,13 +342,7 @@ void Writer::multiply(unsigned kind) {
     as.b(product);
 
     if (kind != routine::Register) {
-        as.bind(special);
-        unsigned width = kind == routine::M64 ? 64 : 32;
-        as.slli_d(t4, t2, 65 - width);
-        as.bnez(t4, fail_);
-        as.bstrpick_d(t3, t2, width - 1, width - 1);
-        as.slli_d(t3, t3, 15);
-        as.move(t2, zero);
+        zero_in_memory(kind, special, true);
         as.b(outside);
     }
 }
@@ -412,11 +416,7 @@ void Writer::divide(unsigned kind, Number n, Number d) {
     as.bnez(n.m, fail_);
     zero_or_fail(n, t4);
     normal_or_fail(d, t4, t5);
-    as.xor_(t1, t1, t3);
-    as.srli_d(t1, t1, 15);
-    as.slli_d(t1, t1, 15);
-    as.move(t0, zero);
-    exact();
+    signed_zero();
 }
 
 void Writer::arithmetic(unsigned kind, unsigned op) {
@@ -470,11 +470,7 @@ void Writer::compare(unsigned kind) {
     zero_or_fail(first, t4);
     as.b(equal);
     if (kind != routine::Register) {
-        as.bind(special);
-        as.slli_d(t4, t2, kind == routine::M64 ? 1 : 33);
-        as.bnez(t4, fail_);
-        as.move(t2, zero);
-        as.move(t3, zero);
+        zero_in_memory(kind, special, false);
         as.b(outside);
     }
     end();
@@ -485,12 +481,7 @@ void Writer::widen(bool wide) {
     Label special;
     widen_second(wide, special);
     success();
-    as.bind(special);
-    as.slli_d(t4, t2, wide ? 1 : 33);
-    as.bnez(t4, fail_);
-    as.bstrpick_d(t3, t2, wide ? 63 : 31, wide ? 63 : 31);
-    as.slli_d(t3, t3, 15);
-    as.move(t2, zero);
+    zero_in_memory(wide ? routine::M64 : routine::M32, special, true);
     success();
     end();
 }

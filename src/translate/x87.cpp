@@ -30,16 +30,21 @@ class Fpu {
     static unsigned physical(const X87Lazy& x, unsigned i) { return (x.top + i) & 7; }
     static bool empty(const X87Lazy& x, unsigned i) { return !bit(x.tag, physical(x, i)); }
 
-    // The address of a place in the state: a base register and an offset.
+    // The address of a place in the state: a base register and an offset. Kernel code loads the base; `loaded` says that
+    // it has.
     struct Place {
         Gpr base;
         i32 offset;
     };
-    Place place(i32 offset) {
-        if (b_.mode.user()) return {host::state, USER_PAGE_X87 + offset};
-        if (!base_) as_.ld_d(host::link, host::state, VCPU_X87);
-        base_ = true;
+    static Place place(Block& b, i32 offset, bool loaded = false) {
+        if (b.mode.user()) return {host::state, USER_PAGE_X87 + offset};
+        if (!loaded) b.as.ld_d(host::link, host::state, VCPU_X87);
         return {host::link, offset};
+    }
+    Place place(i32 offset) {
+        Place p = place(b_, offset, base_);
+        base_ = true;
+        return p;
     }
     Place st(unsigned i) { return place(static_cast<i32>(16 * physical(b_.x87(), i))); }
 
@@ -400,18 +405,18 @@ void change_sign(Block& b, const Insn& i) {
 // --- control: these leave the pointers alone
 
 void store_control(Block& b, const Insn&) {
-    Gpr base = host::link, t = b.temp();
-    if (!b.mode.user()) b.as.ld_d(base, host::state, VCPU_X87);
-    b.as.ld_hu(t, b.mode.user() ? host::state : base, (b.mode.user() ? USER_PAGE_X87 : 0) + at::control);
+    Gpr t = b.temp();
+    Fpu::Place p = Fpu::place(b, at::control);
+    b.as.ld_hu(t, p.base, p.offset);
     b.store(t, b.address(), 2);
 }
 
 void store_status(Block& b, const Insn& i) {
     auto& as = b.as;
     const X87Lazy& x = b.x87();
-    Gpr base = host::link, t = b.temp();
-    if (!b.mode.user()) as.ld_d(base, host::state, VCPU_X87);
-    as.ld_hu(t, b.mode.user() ? host::state : base, (b.mode.user() ? USER_PAGE_X87 : 0) + at::status);
+    Gpr t = b.temp();
+    Fpu::Place p = Fpu::place(b, at::status);
+    as.ld_hu(t, p.base, p.offset);
     if (x.known && x.top != x.memory_top) as.bstrins_d(t, b.constant(x.top), 13, 11);
     if (x.known && x.clear_c1) as.bstrins_d(t, zero, 9, 9);
     if (in_memory(i)) b.store(t, b.address(), 2);
