@@ -7,8 +7,9 @@ namespace bmbt {
 
 struct Vcpu;
 
-// Why the guest does not go on. A reset of any kind asks for a new start of the whole machine.
-enum class Stop : u8 { None, PowerOff, Reset };
+// Why the guest does not go on. A reset of any kind asks for a new start of the whole machine; Exit is the end of a test
+// kernel, with a code.
+enum class Stop : u8 { None, PowerOff, Reset, Exit };
 
 class Board {
  public:
@@ -41,6 +42,7 @@ class Board {
 
     // Looked at after every port or MMIO access and every fault of the guest's.
     virtual Stop stop() = 0;
+    virtual u8 exit_code() { return 0; }  // when it is Exit
 
  protected:
     ~Board() = default;

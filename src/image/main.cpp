@@ -7,6 +7,7 @@
 #include "host/loongarch/trap.hpp"
 #include "image/debug_line.hpp"
 #include "image/loongarch_cpu.hpp"
+#include "image/status_line.hpp"
 #include "image/vector_mode.hpp"
 #include "machine/cpu_setup.hpp"
 #include "machine/guest.hpp"
@@ -50,6 +51,7 @@ struct Machine final : MapListener {
     Runtime* runtime = nullptr;
     void* runtime_place = nullptr;
     Debugger* debugger = nullptr;   // or nobody debugs
+    StatusLine* status = nullptr;   // or nobody asks for an exit code
     VectorMode* vectors = nullptr;  // or there is a guest
     Vcpu vcpu;
     TextSink console;
@@ -132,6 +134,10 @@ void end_machine(int code, const char* reason) {
     host::say("{}", reason);
     if (machine->config.stats) print_stats();
     if (machine->debugger) machine->debugger->ended(code);
+    if (machine->status) {
+        machine->status->put(static_cast<u8>(code));  // the launcher's exit code
+        host::power_off();
+    }
     if (code) host::fail_exit();
     host::power_off();
 }
@@ -237,6 +243,11 @@ void machine_main(const host::HostInfo& info, host::Arena& arena) {
         host::UartInfo port = DebugLine::find(info);
         if (!port.base) host::fail("--gdb needs a second serial port, and this machine has one");
         m.debugger = arena.make<Debugger>(*arena.make<DebugLine>(port, *m.interrupts, *m.clock));
+    }
+    if (m.config.test_devices) {
+        host::UartInfo port = StatusLine::find(info);
+        if (!port.base) host::fail("--test-devices needs a third serial port, and this machine has fewer");
+        m.status = arena.make<StatusLine>(port);
     }
     m.pc_place = arena.take(sizeof(Pc), alignof(Pc));
     m.runtime_place = arena.take(sizeof(Runtime), alignof(Runtime));

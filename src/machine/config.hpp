@@ -15,13 +15,13 @@ struct Config {
     Boot boot = Boot::None;
     Range kernel, initrd, vectors;  // host-physical
     u64 raw_address = 0;
-    bool stats = false, marks = false, no_reboot = false, gdb = false;
+    bool stats = false, marks = false, no_reboot = false, gdb = false, test_devices = false;
     TraceSet trace;
     std::string_view command_line;  // the guest kernel's; points into the parsed text
 };
 
 // Words, separated by blanks: memory=N boot=linux|multiboot|bios|raw kernel=ADDR,SIZE initrd=ADDR,SIZE
-// vectors=ADDR,SIZE raw-address=N stats marks no-reboot gdb trace=E[,E], and last cmdline= with the rest of the line.
+// vectors=ADDR,SIZE raw-address=N stats marks no-reboot gdb test-devices trace=E[,E], and last cmdline= with the rest of the line.
 // Numbers are decimal or 0x.
 Result<Config> parse_config(std::string_view text);
 

@@ -38,6 +38,8 @@ Pc::Pc(const Config& config, const PcHost& host)
       console_port_(host.console),
       marks_port_(host.marks),
       debug_(config.trace.has(TraceEvent::Bios) ? host.firmware_log : silence_),
+      exit_code_(stop_),
+      test_exit_(exit_code_),
       shadow_(host_.memory, host_.listener, host.shadow_ram, host.rom.base, host.rom.size),
       firmware_(host_.memory, config, ram_,
                 {.ioapic_base = ioapic_base,
@@ -53,6 +55,7 @@ Pc::Pc(const Config& config, const PcHost& host)
     shadow_.set(Shadow::base, Shadow::size, false, false);
     fill_cmos();
     attach_ports();
+    if (config.test_devices) attach_test_devices();
     mmio_.attach(ioapic_base, page_size, ioapic_);
     mmio_.attach(hpet_base, page_size, hpet_);
     mmio_.attach(Shadow::base, Shadow::size, shadow_);
@@ -74,6 +77,15 @@ void Pc::attach_ports() {
     ports_.attach(0x510, 12, firmware_.port());
     ports_.attach(0xe9, 1, marks_port_);
     ports_.attach(0xf1, 1, console_port_);
+}
+
+// Where QEMU has them; a later device takes ports from an earlier one, so these take the marks' port E9h.
+void Pc::attach_test_devices() {
+    for (unsigned n = 0; n < TestLines::count; ++n) test_lines_.connect(n, n < 16 ? isa_[n] : ioapic_.pin(n));
+    ports_.attach(0xe0, TestPorts::count, test_ports_);
+    ports_.attach(0xf4, TestExit::count, test_exit_);
+    ports_.attach(0x2000, TestLines::count, test_lines_);
+    mmio_.attach(test_memory_base, TestMemory::size, test_memory_);
 }
 
 // What firmware reads the machine's size and habits from: QEMU's use of the PC/AT's CMOS bytes.

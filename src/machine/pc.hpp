@@ -10,6 +10,7 @@
 #include "device/pm.hpp"
 #include "device/port61.hpp"
 #include "device/rtc.hpp"
+#include "device/test_device.hpp"
 #include "device/uart.hpp"
 #include "machine/config.hpp"
 #include "machine/cpu_pins.hpp"
@@ -67,6 +68,7 @@ class Pc final : public Board {
     void run_timers() override { alarms_.run(now()); }
 
     Stop stop() override { return stop_.stop(); }
+    u8 exit_code() override { return exit_code_.code(); }
     const char* stop_reason() const { return stop_.reason(); }
 
     // The terminal's side of the serial port: how many characters it takes now, and one of them.
@@ -77,11 +79,12 @@ class Pc final : public Board {
     u64 interrupts() const { return interrupts_; }  // delivered since power-on
 
  private:
-    static constexpr u64 ioapic_base = 0xfec0'0000, hpet_base = 0xfed0'0000;
+    static constexpr u64 ioapic_base = 0xfec0'0000, hpet_base = 0xfed0'0000, test_memory_base = 0xff00'0000;
     static constexpr u8 ioapic_id = 0, sci = 9;
     static constexpr u16 pm_base = 0x600, serial = 0x3f8;
 
     void attach_ports();
+    void attach_test_devices();
     void fill_cmos();
     void stand_in_for_firmware();
 
@@ -123,6 +126,13 @@ class Pc final : public Board {
     OutputPort console_port_, marks_port_;
     Silence silence_;
     DebugConsole debug_;
+
+    // For test kernels, which alone get them.
+    ExitCode exit_code_;
+    TestExit test_exit_;
+    TestPorts test_ports_;
+    TestLines test_lines_;
+    TestMemory test_memory_;
 
     // Firmware.
     Shadow shadow_;

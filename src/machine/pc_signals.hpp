@@ -34,6 +34,21 @@ class StopLine final : public Line {
     const char* reason_;
 };
 
+// The test device's end of the machine: the code stays until the CPU's loop has seen the wish.
+class ExitCode final : public CharSink {
+ public:
+    explicit ExitCode(StopRequest& request) : request_(request) {}
+    void put(u8 code) override {
+        if (request_.stop() == Stop::None) code_ = code;
+        request_.ask(Stop::Exit, "test device");
+    }
+    u8 code() const { return code_; }
+
+ private:
+    StopRequest& request_;
+    u8 code_ = 0;
+};
+
 // Address line 20: while it is low, odd mebibytes show the even ones below them.
 class A20Line final : public Line {
  public:

@@ -273,6 +273,7 @@ void Runtime::check_stop() {
     switch (board_.stop()) {
         case Stop::None: return;
         case Stop::PowerOff: host_.finish(v_, 0, "the guest powered off");
+        case Stop::Exit: host_.finish(v_, board_.exit_code(), "the guest ended with an exit code");
         case Stop::Reset:
             if (options_.no_reboot) host_.finish(v_, 0, "the guest asked for a reset");
             host_.restart(v_);

@@ -1,7 +1,7 @@
 // bmbt-interpret: boots a guest on the development machine with the interpreter as its CPU.
 //   bmbt-interpret "WORDS" KERNEL [INITRD] [--until TEXT] [--type AFTER=TEXT] [--budget MILLIONS] [--log] [--faults]
 // WORDS are those of the image's command line without kernel= and initrd=. Exit code 0: TEXT was seen, or without
-// --until the guest powered off or halted.
+// --until the guest powered off or halted; with the word test-devices, the guest's own.
 #include <cstdio>
 #include <fstream>
 #include <iterator>
@@ -101,11 +101,12 @@ int main(int argc, char** argv) {
     do end = machine.run(budget * 1'000'000, wanted);
     while (end == End::Reset && !config->no_reboot && machine.power_on());
 
-    const char* names[] = {"budget", "power off", "reset", "triple fault", "halted", "text seen"};
+    const char* names[] = {"budget", "power off", "reset", "triple fault", "halted", "text seen", "exit code"};
     std::fprintf(stderr, "\nbmbt-interpret: %s after %llu instructions, %.3f s of guest time\n",
                  names[static_cast<int>(end)], static_cast<unsigned long long>(machine.clock.instructions),
                  machine.clock.now() / 1e9);
     if (end == End::Budget || end == End::TripleFault || faults) show_cpu(machine.cpu);
+    if (end == End::Exit) return machine.pc().exit_code();
     if (!until.empty()) return terminal.text.find(until) == std::string::npos;
     return end != End::PowerOff && end != End::Halted && end != End::Reset;
 }

@@ -41,7 +41,7 @@ class InterpretedMachine final : public Platform, public MapListener {
         return {};
     }
 
-    enum class End { Budget, PowerOff, Reset, TripleFault, Halted, Asked };
+    enum class End { Budget, PowerOff, Reset, TripleFault, Halted, Asked, Exit };
 
     // Until the guest ends, `wanted` returns true, or so many instructions have run.
     template <class Wanted>
@@ -71,6 +71,7 @@ class InterpretedMachine final : public Platform, public MapListener {
             }
             if (cpu.shutdown) return End::TripleFault;
             if (pc_->stop() == Stop::PowerOff) return End::PowerOff;
+            if (pc_->stop() == Stop::Exit) return End::Exit;
             if (pc_->stop() == Stop::Reset) return End::Reset;
         }
         return End::Budget;

@@ -188,6 +188,37 @@ TEST_F(PcTest, PowersOffByAcpi) {
     EXPECT_EQ(pc->stop(), Stop::PowerOff);
 }
 
+class TestDevices : public PcTest {
+ protected:
+    TestDevices() {
+        config.test_devices = true;
+        pc = std::make_unique<Pc>(config, PcHost{clock, day, console, marks, trace, memory->map(), listener, cpu,
+                                                 memory->shadow_ram(), memory->rom()});
+    }
+};
+TEST_F(PcTest, HasNoTestDevicesUnasked) {
+    out(0xf4, 0);
+    EXPECT_EQ(pc->stop(), Stop::None);
+    pc->mmio_write(0xff00'0000, Width::Byte, 1);
+    EXPECT_EQ(pc->mmio_read(0xff00'0000, Width::Byte), 0xffu);
+}
+TEST_F(TestDevices, AnswerWhereTestKernelsLook) {
+    out(0xe0, 0x1234'5678, Width::Dword);
+    EXPECT_EQ(in(0xe9), 0x56u);
+    pc->mmio_write(0xff00'fff8, Width::Qword, 0x1122'3344'5566'7788);
+    EXPECT_EQ(pc->mmio_read(0xff00'fffc, Width::Dword), 0x1122'3344u);
+    start_pics();
+    out(0x2004, 1);
+    ASSERT_TRUE(pc->interrupt_pending());
+    EXPECT_EQ(pc->acknowledge_interrupt(), 0x24);
+}
+TEST_F(TestDevices, EndWithTheFirstCode) {
+    out(0xf4, 7, Width::Dword);
+    out(0xf4, 0, Width::Dword);
+    EXPECT_EQ(pc->stop(), Stop::Exit);
+    EXPECT_EQ(pc->exit_code(), 15);
+}
+
 TEST_F(PcTest, A20FoldsAddresses) {
     const unsigned before = listener.changes;
     out(0x92, 0);
