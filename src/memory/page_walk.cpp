@@ -128,17 +128,19 @@ class Walker {
             out_.no_execute |= (e & entry::no_execute) != 0;
             out_.accessed &= !quiet_ || (e & entry::accessed) != 0;
             if (n + 1 < count && !large) {
-                set(at, e, entry::accessed);
+                tables_[n] = {at, e};
                 table = long_ || pae_ ? e & address_mask : e & 0xffff'f000;
                 continue;
             }
-            return leaf(level[n], large, at, e);
+            return leaf(level[n], large, n, at, e);
         }
         return fail(0);
     }
 
-    Guest<Translation> leaf(const Level& level, bool large, u64 at, u64 e) {
+    // An access that faults leaves no trace in the tables: the 80386 and its successors set A once all levels are checked.
+    Guest<Translation> leaf(const Level& level, bool large, unsigned above, u64 at, u64 e) {
         if (!quiet_ && !allowed()) return fail(pf_code::present);
+        for (unsigned n = 0; n < above; n++) set(tables_[n].at, tables_[n].value, entry::accessed);
         set(at, e, access_.write ? entry::accessed | entry::dirty : entry::accessed);
         out_.gpa = leaf_address(level, large, e) & map_.a20_mask;
         out_.page_size = u64{1} << level.shift;
@@ -163,6 +165,9 @@ class Walker {
     u64 linear_;
     Access access_;
     bool quiet_, long_, pae_;
+    struct {
+        u64 at, value;
+    } tables_[3];  // the entries above the leaf
     Translation out_;
 };
 

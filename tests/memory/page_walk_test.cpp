@@ -78,6 +78,16 @@ TEST_F(PageWalk, ErrorCodesSayWhy) {
     EXPECT_EQ(ram.get<u64>(0x4000) & a, 0u) << "a refused access leaves the leaf alone";
 }
 
+TEST_F(PageWalk, AFaultLeavesNoTraceInTheTables) {
+    long_mode();
+    ram.put<u64>(0x4000, 0x7000 | p);
+    EXPECT_EQ(code(0x1000), 0);                     // nothing there
+    EXPECT_EQ(code(0x0, {.write = true}), 3);       // no right
+    for (u64 table : {0x1000, 0x2000, 0x3000}) EXPECT_EQ(ram.get<u64>(table) & a, 0u);
+    EXPECT_EQ(code(0x0), -1);
+    for (u64 table : {0x1000, 0x2000, 0x3000}) EXPECT_EQ(ram.get<u64>(table) & a, a);
+}
+
 TEST_F(PageWalk, WriteProtectBindsTheSupervisorOnlyWhenSet) {
     long_mode();
     ram.put<u64>(0x4000, 0x7000 | p | us);
