@@ -103,7 +103,7 @@ Guest<> enter(Vcpu& v, const Insn& i) {
     Stretch place[33], shown[32];
     for (unsigned n = 0; n < pushes; n++) place[n] = TRY(stack_place(v, s, -u64{size} * (n + 1), size, true));
     for (unsigned n = 1; n < level; n++) shown[n] = TRY(stack_place(v, outer, -u64{size} * n, size, false));
-    const u64 frame = s.sp - size;
+    const u64 frame = (s.sp & ~s.mask()) | ((s.sp - size) & s.mask());  // RSP, of which a push moves only the stack's part
     s.sp -= u64{pushes} * size + (i.imm & 0xffff);
     TRY(stack_place(v, s, 0, size, true));  // the new top must be writable
 

@@ -57,6 +57,19 @@ TEST(Interpret, HelloInRealMode) {
     EXPECT_EQ(m.platform.log, (std::vector<std::string>{"out f1 1 48", "out f1 1 69", "out f1 1 0"}));
 }
 
+TEST(Interpret, EnterKeepsTheUpperHalfOfEspWhereASmallStackWraps) {
+    Runner m;
+    m.real_mode();
+    m.v.gpr[Rsp] = 0x1'0000;
+    m.v.gpr[Rbp] = 0x1234'5678;
+    m.code({0x66, 0xc8, 0x08, 0x00, 0x01, 0xf4});  // enter 8, 1; hlt
+    m.go();
+    EXPECT_EQ(m.v.gpr[Rbp], 0x1'fffcu);
+    EXPECT_EQ(m.v.gpr[Rsp], 0x1'fff0u);
+    EXPECT_EQ(m.ram.get<u32>(0xfffc), 0x1234'5678u);
+    EXPECT_EQ(m.ram.get<u32>(0xfff8), 0x1'fffcu) << "the frame pointer in the display";
+}
+
 TEST(Interpret, RealModeInterruptAndReturn) {
     Runner m;
     m.real_mode();
