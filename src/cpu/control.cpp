@@ -163,7 +163,6 @@ Guest<> invlpg(Vcpu& v, const Insn& i) {
 }
 
 Guest<> invpcid(Vcpu& v, const Insn& i) {
-    if (!v.protected_mode()) return ud();
     CHECK(need_cpl0(v));
     const u64 type = get_register(v, i.op[0]);
     struct {

@@ -235,7 +235,7 @@ Guest<> register_d9(Vcpu& v, const Insn& i) {
         case 0: return waited(fpu::fld_sti(vcpu_x87(v), sti(i)));
         case 1: return waited(fpu::fxch(vcpu_x87(v), sti(i)));
         case 2: return i.modrm == 0xd0 ? waited(fpu::fnop(vcpu_x87(v))) : ud();
-        case 3: return waited(fpu::fst_sti(vcpu_x87(v), sti(i), true));
+        case 3: return waited(fpu::fst_unchecked(vcpu_x87(v), sti(i)));
         default: return one_operand(v, i);
     }
 }

@@ -78,6 +78,8 @@ void finish_store(X87& x, const Store<T>& s, bool pop) {
     finish_store(x, s.flags, s.write, pop);
 }
 Mf fst_sti(X87&, unsigned i, bool pop);
+// D9 D8 to DF, in no manual: FSTP ST(i) that takes an empty ST(0) for nothing to store, and pops it without an exception.
+Mf fst_unchecked(X87&, unsigned i);
 
 // Arithmetic; the numbers are the opcodes' reg field (D8 /r, DC /r, DE /r with memory operand or ST(0) destination).
 enum class Arith : u8 { Add = 0, Mul = 1, Sub = 4, SubR = 5, Div = 6, DivR = 7 };

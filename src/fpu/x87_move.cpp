@@ -105,6 +105,14 @@ Mf fst_sti(X87& x, unsigned i, bool pop_after) {
     return Mf::None;
 }
 
+Mf fst_unchecked(X87& x, unsigned i) {
+    if (x.pending()) return Mf::Pending;
+    raise(x, 0);
+    if (!x.empty(0)) put(x, i, x.reg(0));
+    pop(x);
+    return Mf::None;
+}
+
 Mf fxch(X87& x, unsigned i) {
     if (x.pending()) return Mf::Pending;
     if (x.empty(0) || x.empty(i)) {

@@ -81,11 +81,17 @@ Seg override_or_ds(ZydisInstructionAttributes a, CodeSize mode) {
     return Ds;
 }
 
-// The last F2 or F3 counts. On MOVS, STOS, LODS, INS and OUTS either of them repeats CX times.
-void string_prefixes(const ZydisDecodedInstruction& z, Insn& out) {
+// The last F2 or F3 counts; 0 if there is none.
+u8 last_repeat_prefix(const ZydisDecodedInstruction& z) {
     u8 prefix = 0;
     for (unsigned n = 0; n < z.raw.prefix_count; n++)
         if (u8 v = z.raw.prefixes[n].value; v == 0xf2 || v == 0xf3) prefix = v;
+    return prefix;
+}
+
+// On MOVS, STOS, LODS, INS and OUTS either of them repeats CX times.
+void string_prefixes(const ZydisDecodedInstruction& z, Insn& out) {
+    u8 prefix = last_repeat_prefix(z);
     if (!prefix) return;
     bool compares = (z.opcode & 0xfe) == 0xa6 || (z.opcode & 0xfe) == 0xae;
     (compares && prefix == 0xf2 ? out.repne : out.rep) = true;
@@ -155,12 +161,18 @@ DecodeError decode(const u8* bytes, usize size, CodeSize mode, Insn& out) {
         if (status == ZYDIS_STATUS_NO_MORE_DATA) return given == 15 ? DecodeError::TooLong : DecodeError::Truncated;
         return status == ZYDIS_STATUS_INSTRUCTION_TOO_LONG ? DecodeError::TooLong : DecodeError::Invalid;
     }
+    // CPUID offers nothing behind VEX, EVEX, XOP and 3DNow!'s prefixes. Their opcodes mean other things without them.
+    if (z.encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY) return DecodeError::Invalid;
     ZydisDecodedOperand zop[ZYDIS_MAX_OPERAND_COUNT_VISIBLE];
     if (ZYAN_FAILED(ZydisDecoderDecodeOperands(&decoder, &context, &z, zop, z.operand_count_visible)))
         return DecodeError::Invalid;
 
     out = Insn{};
     out.mnemonic = z.mnemonic;
+    // F2 makes either of them LOOPNE and F3 LOOPE. The manual is silent; hardware does so.
+    if (z.mnemonic == ZYDIS_MNEMONIC_LOOPE || z.mnemonic == ZYDIS_MNEMONIC_LOOPNE)
+        if (u8 repeat = last_repeat_prefix(z))
+            out.mnemonic = repeat == 0xf2 ? ZYDIS_MNEMONIC_LOOPNE : ZYDIS_MNEMONIC_LOOPE;
     out.length = z.length;
     out.operand_size = operand_bytes(z, mode);
     out.address_size = z.address_width / 8;

@@ -98,7 +98,8 @@ int record(const Arguments& a) {
             Draft expected = d;
             if (!recorder.record(d, why)) {
                 fprintf(stderr, "%s: %s\n", line.c_str(), why.c_str());
-                return 1;
+                agrees = false;
+                continue;
             }
             writer.add(d);
             if (!(expected.options & option::recorded) || to_line(expected) == to_line(d)) continue;
