@@ -34,6 +34,16 @@ struct HostFrame {
     u64 refill = 0;    // 1: this was a TLB refill that the handler would not fill itself
 };
 
+// What the refill handler walks; with None C++ fills everything. Identity: paging is off.
+enum class RefillWalk : u8 { None, FourLevel, Pae, TwoLevel, Identity };
+struct RefillTables {
+    RefillWalk walk = RefillWalk::None;
+    bool global_pages = false;  // CR4.PGE
+    // Bits of entries that the handler leaves to C++: 63:52 of every entry (Pae), 11:0 of the directory's (TwoLevel).
+    u16 refused = 0;
+    u64 root = 0;  // FourLevel, TwoLevel
+};
+
 struct Vcpu {
     // --- reached by generated code and assembly
     u64 gpr[16] = {};
@@ -50,7 +60,7 @@ struct Vcpu {
     u64 jump_cache = 0;     // host address of this privilege class's jump cache
     u64 link_epoch = 0;     // the epoch as user code's links compare it
     u64 epoch = 0;          // the same as the jump cache's tags contain it; changes whenever x86 flushes instruction translations
-    // TLB refill by hand-written code: the guest's root and the frame table, physical.
+    // TLB refill by hand-written code: the guest's root for 4-level paging, 0 for another walk, and the frame table, physical.
     u64 refill_root = 0, refill_frames = 0, refill_frame_count = 0, refill_flags = 0;
     u64 refill_save[6] = {};
     u64 refill_summary = 0;  // a byte for each 2 MiB of guest frames, physical; see host/loongarch/refill.hpp
@@ -75,7 +85,8 @@ struct Vcpu {
     u64 next_rip = 0;  // where execution goes on when the instruction is done; a branch in C++ changes it
     u8 cpl = 0;
     u64 cr2 = 0, cr8 = 0;
-    PagingState paging;  // CR0, CR3, CR4, EFER
+    PagingState paging;      // CR0, CR3, CR4, EFER
+    u64 refill_root_32 = 0;  // the root for 2-level paging, as refill_root
     u64 dr[8] = {0, 0, 0, 0, 0, 0, 0xffff0ff0, 0x400};
     u64 xcr0 = 1;
     u64 star = 0, lstar = 0, cstar = 0, fmask = 0;
@@ -143,6 +154,8 @@ BMBT_AT(VCPU_REFILL_FLAGS, refill_flags);
 BMBT_AT(VCPU_REFILL_SAVE, refill_save);
 BMBT_AT(VCPU_REFILL_SUMMARY, refill_summary);
 BMBT_AT(VCPU_REFILL_WINDOW, refill_window);
+BMBT_AT(VCPU_REFILL_ROOT_32, refill_root_32);
+BMBT_AT(VCPU_PDPTE, paging.pdpte);
 BMBT_AT(VCPU_COUNTERS, counters);
 BMBT_AT(VCPU_X87, x87);
 BMBT_AT(VCPU_XMM, xmm);

@@ -17,9 +17,13 @@ void LoongArchCpu::summarize() {
     }
 }
 
-void LoongArchCpu::set_refill_root(Vcpu& v, bool on, u64 root_gpa, bool global_pages) {
-    Frame f = memory_.frame(root_gpa & memory_.a20_mask);
-    host::set_refill_root(v, on && f.ram() ? f.host() : 0, global_pages);
+void LoongArchCpu::set_refill_tables(Vcpu& v, RefillTables t) {
+    if (t.walk == RefillWalk::FourLevel || t.walk == RefillWalk::TwoLevel) {
+        Frame f = memory_.frame(t.root);
+        if (!f.ram()) t.walk = RefillWalk::None;
+        t.root = f.host();
+    }
+    host::set_refill_tables(v, t);
 }
 
 void LoongArchCpu::invalidate_all() {
@@ -38,7 +42,7 @@ bool LoongArchCpu::split_large(u64 gpa) {
 
 bool LoongArchCpu::fills_large(u64 gpa, u64 page_size) {
     u64 n = gpa / 2_MiB;
-    return v_ && v_->refill_root && page_size >= 2_MiB && n < summary_.size() && summary_[n] & host::summary::plain;
+    return v_ && host::refill_walk(*v_) != RefillWalk::None && page_size >= 2_MiB && n < summary_.size() && summary_[n] & host::summary::plain;
 }
 
 void LoongArchCpu::set(bool level) {

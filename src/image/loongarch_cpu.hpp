@@ -28,7 +28,7 @@ class LoongArchCpu final : public HostCpu, public Line {
     void set_asid(u16 asid) override { host::Tlb::set_asid(asid); }
     bool has_lasx() override { return host::has_lasx(); }
     unsigned asids() override { return host::Tlb::asid_limit(); }
-    void set_refill_root(Vcpu&, bool on, u64 root_gpa, bool global_pages) override;
+    void set_refill_tables(Vcpu&, RefillTables) override;
     bool split_large(u64 gpa) override;
     bool mixed_global(Vcpu& v) override { return host::mixed_global(v); }
 

@@ -36,7 +36,7 @@ class Walker {
     Guest<Translation> run() {
         if (!(p_.cr0 & cr0::pg)) {
             out_ = {.gpa = linear_ & 0xffff'ffff & map_.a20_mask,
-                    .page_size = page_size,
+                    .page_size = 4_GiB,
                     .writable = true,
                     .user = true,
                     .no_execute = false,

@@ -19,7 +19,7 @@ struct Access {
 // Where a linear address leads and what its page allows.
 struct Translation {
     u64 gpa = 0;         // of the address itself
-    u64 page_size = 0;   // 4 KiB, 2 MiB, 4 MiB or 1 GiB
+    u64 page_size = 0;   // 4 KiB, 2 MiB, 4 MiB or 1 GiB; 4 GiB when paging is off
     bool writable = false, user = false, no_execute = false, global = false, dirty = false;
     bool accessed = false;  // A is set at every level
 };

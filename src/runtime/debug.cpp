@@ -49,7 +49,7 @@ void Runtime::forget_blocks_at(u64 linear) {
 // The set of watched addresses has changed. While there are any, C++ fills the TLB, and leaves their pages out.
 void Runtime::watches_changed() {
     host_.invalidate_all();
-    refill_root_changed();
+    refill_tables_changed();
 }
 
 }  // namespace bmbt

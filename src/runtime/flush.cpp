@@ -55,17 +55,40 @@ void Runtime::unlink_across_pages() {
     cross_link_count_ = 0;
 }
 
-void Runtime::refill_root_changed() {
+void Runtime::refill_tables_changed() {
     const u64 cr0 = v_.paging.cr0, cr4 = v_.paging.cr4;
-    bool four_level = v_.long_mode() && cr0 & cr0::pg && v_.paging.efer & efer::nxe && !(debugger_ && debugger_->watching());
-    host_.set_refill_root(v_, four_level, v_.paging.cr3 & 0x000f'ffff'ffff'f000, cr4 & cr4::pge);
+    const bool nxe = v_.paging.efer & efer::nxe;
+    RefillTables t{.global_pages = (cr4 & cr4::pge) != 0};
+    if (memory_.a20_mask != ~u64{0} || (debugger_ && debugger_->watching())) {
+        // What only C++ does: none of the walks.
+    } else if (!(cr0 & cr0::pg)) {
+        t.walk = RefillWalk::Identity;
+    } else if (v_.long_mode()) {
+        // Bit 63 is reserved without NXE; the handler does not look at it there.
+        if (nxe) t.walk = RefillWalk::FourLevel;
+        t.root = v_.paging.cr3 & 0x000f'ffff'ffff'f000;
+    } else if (cr4 & cr4::pae) {
+        t.walk = RefillWalk::Pae;
+        t.refused = nxe ? 0x7ff : 0xfff;
+    } else {
+        t.walk = RefillWalk::TwoLevel;
+        t.root = v_.paging.cr3 & 0xffff'f000;
+        t.refused = cr4 & cr4::pse ? 0 : 0x80;
+    }
+    host_.set_refill_tables(v_, t);
 }
 
 // A page table of the last level covers the address: what it maps, or has unmapped, is one 4 KiB page.
 bool Runtime::maps_small_page(u64 linear) const {
     constexpr u64 address = 0x000f'ffff'ffff'f000, present = 1, large = 0x80;
     const bool pae = !v_.long_mode() && v_.paging.cr4 & cr4::pae;
-    if (!(v_.paging.cr0 & cr0::pg) || !(v_.long_mode() || pae)) return false;
+    if (!(v_.paging.cr0 & cr0::pg)) return false;
+    if (!v_.long_mode() && !pae) {
+        const u8* p = memory_.pointer((v_.paging.cr3 & 0xffff'f000) + bits(linear, 31, 22) * 4);
+        if (!p) return false;
+        u32 directory = *reinterpret_cast<const u32*>(p);
+        return directory & present && !(directory & large && v_.paging.cr4 & cr4::pse);
+    }
     u64 table = pae ? v_.paging.pdpte[bits(linear, 31, 30)] : v_.paging.cr3;
     if (pae && !(table & present)) return false;
     for (unsigned shift : {39u, 30u, 21u}) {
@@ -103,7 +126,7 @@ void Runtime::flush_all(Vcpu&) {
     spaces_.select(pcid, true);
     host_.set_asid(spaces_.asid());
     forget_code_mappings();
-    refill_root_changed();
+    refill_tables_changed();
 }
 
 void Runtime::flush_pcid(Vcpu& v, u16 pcid) {
@@ -130,7 +153,7 @@ void Runtime::switch_address_space(Vcpu&, bool keep) {
         new_epoch();
     }
     host_.set_asid(spaces_.asid());
-    refill_root_changed();
+    refill_tables_changed();
     for (Fetch& f : fetch_)
         if (!f.global || f.user) f = {};
     clear_ring(sides_[1]);

@@ -22,8 +22,8 @@ class HostCpu {
     virtual unsigned asids() = 0;
     virtual bool has_lasx() = 0;  // 256-bit vector registers
 
-    // Tells the refill handler where the guest's 4-level root is (guest-physical), or that C++ fills everything.
-    virtual void set_refill_root(Vcpu&, bool on, u64 root_gpa, bool global_pages) = 0;
+    // Tells the refill handler what to walk; the root is guest-physical here. A root outside RAM leaves all to C++.
+    virtual void set_refill_tables(Vcpu&, RefillTables) = 0;
     // A page of the 2 MiB around gpa got code: the handler maps it in 4 KiB pieces from now on. True: a large writable entry
     // may exist, everything must be invalidated.
     virtual bool split_large(u64 gpa) = 0;

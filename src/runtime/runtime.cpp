@@ -41,7 +41,7 @@ void Runtime::start() {
     timer_ = ~u64{0};
     mode_ = mode_of_cpu();
     side_mode_[0] = side_mode_[1] = mode_;
-    refill_root_changed();
+    refill_tables_changed();
     dispatch();
 }
 

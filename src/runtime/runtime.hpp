@@ -184,7 +184,7 @@ class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
     bool maps_small_page(u64 linear) const;
     void clear_jump_cache(CodeSide&);
     void clear_ring(CodeSide&);
-    void refill_root_changed();
+    void refill_tables_changed();
     void forget_jump(bool user, u64 rip);
 
     u64 linear_of(u64 va) const { return v_.long_mode() ? va : va & 0xffff'ffff; }

@@ -81,7 +81,7 @@ void Bench::fresh_tables(bool global_pages) {
     for (u64 i = 0; i < memory_size >> 12; i++) frames[i].raw &= host::physical_mask & ~u64{0xffc};
     map.map(0, memory_size, FrameKind::Ram, host::physical_of(guest_));
     __builtin_memset(summary, 0, memory_size >> 21);
-    host::set_refill_root(v, host_physical(cr3_), global_pages);
+    host::set_refill_tables(v, {.walk = RefillWalk::FourLevel, .global_pages = global_pages, .root = host_physical(cr3_)});
     host::forget_mixed_global(v);
     host::Tlb::set_asid(0);
     host::Tlb::invalidate_all();

@@ -106,7 +106,7 @@ void test_absent(Bench& b) {
     EXPECT_EQ(load(b, Plv::User, user_va).code, done);
     // No root: all is slow, and C++ fills.
     b.fresh_tables();
-    b.v.refill_root = 0;
+    host::set_refill_tables(b.v, {});
     b.word(0x20'0000) = 77;
     b.on_exit = [](Bench& bench) {
         if (host::exception_code(bench.v) != ECODE_REFILL) return false;
@@ -217,6 +217,109 @@ void test_global(Bench& b) {
     host::Tlb::set_asid(0);
 }
 
+// A store by each spelling of a 32-bit address goes where one of them says.
+void both_spellings(Bench& b, u32 va, u64 gpa) {
+    for (u64 spelling : {u64{va}, static_cast<u64>(sign_extend(va, 32))}) {
+        EXPECT_EQ(store(b, Plv::User, spelling, spelling ^ gpa).code, done);
+        EXPECT_EQ(b.word(gpa), spelling ^ gpa);
+        EXPECT_EQ(load(b, Plv::Kernel, spelling).code, done);
+        EXPECT_EQ(b.v.gpr[x86::Rax], spelling ^ gpa);
+    }
+    EXPECT_EQ(b.v.counters[host::counter::slow_refills], 0);
+}
+
+constexpr u32 high_va = 0xc123'4000;
+constexpr u64 directory = 0x20'0000, table = 0x20'1000;
+
+void test_pae(Bench& b) {
+    auto fresh = [&](u16 refused) -> u64& {
+        b.fresh_tables();
+        __builtin_memset(&b.word(directory), 0, 2 * page_size);
+        for (u64& e : b.v.paging.pdpte) e = 0;
+        b.v.paging.pdpte[3] = directory | P;
+        b.word(directory + bits(high_va, 29, 21) * 8) = table | P | W | U | A;
+        host::set_refill_tables(b.v, {.walk = RefillWalk::Pae, .global_pages = true, .refused = refused});
+        u64& e = b.word(table + bits(high_va, 20, 12) * 8);
+        e = 0x10'0000 | P | W | U | A | D;
+        return e;
+    };
+    constexpr u16 nxe = 0x7ff, no_nxe = 0xfff;
+    fresh(nxe);
+    both_spellings(b, high_va + 0x10, 0x10'0010);
+    fresh(nxe) |= NX;
+    both_spellings(b, high_va, 0x10'0000);
+    fresh(no_nxe) |= NX;
+    EXPECT_EQ(load(b, Plv::User, high_va).code, ECODE_REFILL);
+    fresh(nxe) |= u64{1} << 52;
+    EXPECT_EQ(load(b, Plv::User, high_va).code, ECODE_REFILL);
+    fresh(nxe);
+    b.word(directory + bits(high_va, 29, 21) * 8) |= u64{1} << 62;
+    EXPECT_EQ(load(b, Plv::User, high_va).code, ECODE_REFILL);
+    fresh(nxe);
+    b.v.paging.pdpte[3] = 0;
+    EXPECT_EQ(load(b, Plv::User, high_va).code, ECODE_REFILL);
+    fresh(nxe);
+    b.v.paging.pdpte[3] = Bench::memory_size | P;
+    EXPECT_EQ(load(b, Plv::User, high_va).code, ECODE_REFILL);
+    for (bool plain : {false, true}) {
+        fresh(nxe);
+        b.word(directory + bits(high_va, 29, 21) * 8) = 8_MiB | P | W | U | A | D | PS;
+        b.summary[4] = plain ? host::summary::plain : 0;
+        both_spellings(b, high_va, 8_MiB + high_va % 2_MiB);
+        EXPECT_EQ(b.v.counters[host::counter::large_refills], plain ? 2 : 0);
+        b.word(directory + bits(high_va, 29, 21) * 8) |= u64{1} << 13;
+        host::Tlb::invalidate_all();
+        EXPECT_EQ(load(b, Plv::User, high_va).code, ECODE_REFILL);
+    }
+    fresh(nxe) &= ~U;
+    EXPECT_EQ(load(b, Plv::User, high_va).code, ECODE_PPI);
+}
+
+void test_two_level(Bench& b) {
+    auto words = [&](u64 gpa) { return reinterpret_cast<u32*>(&b.word(gpa)); };
+    auto fresh = [&](u16 refused) -> u32& {
+        b.fresh_tables();
+        __builtin_memset(&b.word(directory), 0, 2 * page_size);
+        words(directory)[high_va >> 22] = table | P | W | U | A;
+        host::set_refill_tables(b.v, {.walk = RefillWalk::TwoLevel, .global_pages = true, .refused = refused,
+                                      .root = b.host_physical(directory)});
+        words(table)[bits(high_va, 21, 12)] = 0x10'0000 | P | W | U | A | D;
+        words(table)[bits(high_va, 21, 12) + 1] = 0x10'3000 | P | W | U | A | D;
+        return words(directory)[high_va >> 22];
+    };
+    constexpr u16 pse = 0, no_pse = PS;
+    fresh(pse);
+    both_spellings(b, high_va, 0x10'0000);
+    both_spellings(b, high_va + 0x1008, 0x10'3008);
+    fresh(pse) &= ~W;
+    EXPECT_EQ(store(b, Plv::User, high_va, 1).code, ECODE_PME);
+    fresh(pse) &= ~A;
+    EXPECT_EQ(load(b, Plv::User, high_va).code, ECODE_REFILL);
+    fresh(no_pse) = 8_MiB | P | W | U | A | D | PS;
+    EXPECT_EQ(load(b, Plv::User, high_va).code, ECODE_REFILL);
+    for (bool plain : {false, true}) {
+        fresh(pse) = 8_MiB | P | W | U | A | D | PS;
+        b.summary[5] = plain ? host::summary::plain : 0;
+        both_spellings(b, high_va, 8_MiB + high_va % 4_MiB);
+        EXPECT_EQ(b.v.counters[host::counter::large_refills], plain ? 2 : 0);
+        fresh(pse) = 8_MiB | P | W | U | A | D | PS | 1 << 21;
+        EXPECT_EQ(load(b, Plv::User, high_va).code, ECODE_REFILL);
+        fresh(pse) = 8_MiB | P | W | U | A | D | PS | 1 << 13;  // bit 32 of the address
+        EXPECT_EQ(load(b, Plv::User, high_va).code, ECODE_REFILL);
+    }
+}
+
+void test_identity(Bench& b) {
+    b.fresh_tables();
+    host::set_refill_tables(b.v, {.walk = RefillWalk::Identity});
+    b.summary[4] = host::summary::plain;
+    both_spellings(b, 8_MiB + 0x12'3458, 8_MiB + 0x12'3458);
+    both_spellings(b, 0x10'2038, 0x10'2038);
+    EXPECT_EQ(b.v.counters[host::counter::large_refills], 1);
+    EXPECT_EQ(load(b, Plv::User, Bench::memory_size).code, ECODE_REFILL);
+    EXPECT_EQ(load(b, Plv::User, sign_extend(0xffff'f000, 32)).code, ECODE_REFILL);
+}
+
 }  // namespace
 
 void test_refill(Bench& b) {
@@ -226,6 +329,9 @@ void test_refill(Bench& b) {
     test_code_frames(b);
     test_large(b);
     test_global(b);
+    test_pae(b);
+    test_two_level(b);
+    test_identity(b);
     // One refill for two pages.
     b.fresh_tables();
     for (u64 i = 0; i < 64; i++) b.entry(user_va + i * page_size) = (0x40'0000 + i * page_size) | P | W | U | A | D;

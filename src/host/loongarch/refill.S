@@ -1,6 +1,6 @@
-// TLB refill: walks the guest's 4-level page table, untranslated, and fills one entry. No stack, no C++; what it cannot
+// TLB refill: walks the guest's page table, untranslated, and fills one entry. No stack, no C++; what it cannot
 // or may not fill goes on to guest_exit as ECODE_REFILL: an absent page, a page whose A bit is clear, a table or page
-// that is not RAM, reserved bits, addresses that are not canonical, paging modes without a root here.
+// that is not RAM, reserved bits, addresses that are not canonical.
 //
 // Guest tables may hold anything. Every frame number is checked against the frame table, and a table is read only where
 // the frame table says RAM, so the worst entry is a slow refill.
@@ -85,6 +85,14 @@
 6:
 .endm
 
+// Reserved bits of an entry with PAE, among 63:52 -> refill_slow. Uses t8.
+.macro refuse_pae e, tmp
+    ld.hu   $t8, $t0, VCPU_REFILL_FLAGS + REFILL_FLAGS_REFUSED
+    srli.d  \tmp, \e, 52
+    and     $t8, $t8, \tmp
+    bnez    $t8, refill_slow
+.endm
+
 .macro restore
     ld.d    $t1, $t0, VCPU_REFILL_SAVE + 8 * 0
     ld.d    $t2, $t0, VCPU_REFILL_SAVE + 8 * 1
@@ -120,7 +128,7 @@ refill_entry:
     bstrpick.d $t5, $t1, 47, 39
     beq     $t5, $t2, refill_window
     ld.d    $t3, $t0, VCPU_REFILL_ROOT
-    beqz    $t3, refill_slow
+    beqz    $t3, refill_other_walk
     ld.d    $t2, $t0, VCPU_REFILL_FRAMES
     ld.d    $t6, $t0, VCPU_REFILL_FRAME_COUNT
 
@@ -249,6 +257,79 @@ refill_pieces:  // the two 4 KiB entries that would map the same
     lu12i.w $t5, 1
     or      $t5, $t3, $t5
     b       refill_pair
+
+refill_other_walk:  // 32-bit addresses, their upper half the sign or zeros
+    ld.bu   $t5, $t0, VCPU_REFILL_FLAGS + REFILL_FLAGS_WALK
+    beqz    $t5, refill_slow
+    ld.d    $t2, $t0, VCPU_REFILL_FRAMES
+    ld.d    $t6, $t0, VCPU_REFILL_FRAME_COUNT
+    bstrpick.d $t1, $t1, 31, 0
+    addi.d  $t5, $t5, -REFILL_WALK_TWO_LEVEL
+    beqz    $t5, refill_two_level
+    bltz    $t5, refill_pae
+    // No paging: every address is its own, in 2 MiB pages that allow all.
+    bstrpick.d $t3, $t1, 31, 21
+    slli.d  $t3, $t3, 21
+    ori     $t3, $t3, PTE_P_A | PTE_D | PTE_W | PTE_U
+    move    $t4, $t3
+    b       refill_large
+
+refill_pae:     // from the four PDPTEs, which the processor read with CR3
+    bstrpick.d $t5, $t1, 31, 30
+    alsl.d  $t3, $t5, $t0, 3
+    ld.d    $t3, $t3, VCPU_PDPTE
+    andi    $t5, $t3, 1
+    beqz    $t5, refill_slow
+    table_of_entry
+    entry_of_table 29, 21, refill_pae_2m
+    refuse_pae $t3, $t5
+    move    $t4, $t3
+    table_of_entry
+    bstrpick.d $t5, $t1, 20, 13
+    alsl.d  $t3, $t5, $t3, 4
+    ld.d    $t5, $t3, 8
+    ld.d    $t3, $t3, 0
+    or      $t7, $t3, $t5
+    refuse_pae $t7, $t1
+    b       refill_pair
+refill_pae_2m:
+    xori    $t5, $t5, PTE_PS
+    bnez    $t5, refill_slow
+    refuse_pae $t3, $t5
+    bstrpick.d $t5, $t3, 20, 13
+    bnez    $t5, refill_slow            // reserved bits
+    move    $t4, $t3
+    b       refill_large
+
+refill_two_level:
+    ld.d    $t3, $t0, VCPU_REFILL_ROOT_32
+    bstrpick.d $t5, $t1, 31, 22
+    alsl.d  $t3, $t5, $t3, 2
+    ld.wu   $t3, $t3, 0
+    ld.hu   $t5, $t0, VCPU_REFILL_FLAGS + REFILL_FLAGS_REFUSED
+    and     $t5, $t5, $t3
+    bnez    $t5, refill_slow
+    move    $t4, $t3
+    andi    $t5, $t3, PTE_P_A | PTE_PS
+    xori    $t5, $t5, PTE_P_A
+    bnez    $t5, refill_4m
+    table_of_entry
+    bstrpick.d $t5, $t1, 21, 13
+    alsl.d  $t3, $t5, $t3, 3
+    ld.wu   $t5, $t3, 4
+    ld.wu   $t3, $t3, 0
+    b       refill_pair
+refill_4m:      // bits 20:13 of the entry are 39:32 of the address (PSE-36); take the 2 MiB piece that is wanted
+    xori    $t5, $t5, PTE_PS
+    bnez    $t5, refill_slow
+    bstrpick.d $t5, $t3, 21, 21
+    bnez    $t5, refill_slow            // a reserved bit
+    bstrpick.d $t5, $t3, 20, 13
+    bstrins.d $t3, $t5, 39, 32
+    bstrins.d $t3, $zero, 20, 13
+    bstrpick.d $t5, $t1, 21, 21
+    bstrins.d $t3, $t5, 21, 21
+    b       refill_large
 
 refill_window:  // PLV3 only; the regions' entries are restricted to it as well
     csrrd   $t2, CSR_TLBRPRMD

@@ -8,9 +8,14 @@ namespace {
 
 struct Flags {  // refill_flags
     u16 leaf, slot;
-    u8 mixed_global, unused[3];
+    u8 mixed_global;
+    RefillWalk walk;
+    u16 refused;
 };
 static_assert(sizeof(Flags) == sizeof(Vcpu::refill_flags) && offsetof(Flags, slot) == REFILL_FLAGS_SLOT);
+static_assert(offsetof(Flags, walk) == REFILL_FLAGS_WALK && offsetof(Flags, refused) == REFILL_FLAGS_REFUSED);
+static_assert(static_cast<u8>(RefillWalk::Pae) == REFILL_WALK_PAE && static_cast<u8>(RefillWalk::Identity) == REFILL_WALK_IDENTITY &&
+              static_cast<u8>(RefillWalk::TwoLevel) == REFILL_WALK_TWO_LEVEL);
 static_assert(offsetof(Flags, leaf) == REFILL_FLAGS_LEAF && offsetof(Flags, mixed_global) == REFILL_FLAGS_MIXED_GLOBAL);
 static_assert(Frame::holds_code_.mask() == FRAME_HOLDS_CODE && Frame::maybe_writable_.mask() == FRAME_MAYBE_WRITABLE);
 static_assert(Frame::kind_.mask() == 3 && static_cast<u64>(FrameKind::Ram) == FRAME_RAM && Frame::host_.lo == 12);
@@ -28,10 +33,14 @@ void set_refill_memory(Vcpu& v, const Frame* table, u64 frames, u8* bytes) {
     v.refill_summary = bytes ? physical_of(bytes) : 0;
 }
 
-void set_refill_root(Vcpu& v, u64 root, bool global_pages) {
-    v.refill_root = root;
-    flags(v).leaf = leaf_mask | (global_pages ? PTE_G : 0);
+void set_refill_tables(Vcpu& v, const RefillTables& t) {
+    v.refill_root = t.walk == RefillWalk::FourLevel ? t.root : 0;
+    v.refill_root_32 = t.root;
+    flags(v).walk = t.walk;
+    flags(v).refused = t.refused;
+    flags(v).leaf = leaf_mask | (t.global_pages ? PTE_G : 0);
 }
+RefillWalk refill_walk(const Vcpu& v) { return flags(const_cast<Vcpu&>(v)).walk; }
 
 void hide_window(Vcpu& v) { flags(v).slot = UserWindow::no_slot; }
 

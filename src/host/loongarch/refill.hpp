@@ -33,10 +33,9 @@ constexpr unsigned slow_refills = COUNTER_SLOW_REFILLS, large_refills = COUNTER_
 // Without a summary large pages are filled in 4 KiB pieces.
 void set_refill_memory(Vcpu&, const Frame* table, u64 frames, u8* summary);
 
-// The guest's root table for 4-level paging, as a host-physical address: C++ has checked that CR3 names RAM.
-// 0: every refill is slow, as all other paging modes need it, and also EFER.NXE = 0 (bit 63 is then reserved).
-// `global_pages` is CR4.PGE. Changes nothing in the TLB.
-void set_refill_root(Vcpu&, u64 root, bool global_pages);
+// The guest's tables, the root as a host-physical address: C++ has checked that CR3 names RAM. Changes nothing in the TLB.
+void set_refill_tables(Vcpu&, const RefillTables&);
+RefillWalk refill_walk(const Vcpu&);
 
 // A pair with one global half was filled as not global, in whatever address space was current: INVLPG of a global page
 // has to drop everything while this is set. `forget_mixed_global` after Tlb::invalidate_all().
