@@ -58,7 +58,7 @@ void bit_test(Block& b, const Insn& i) {
     if (need) as.bstrins_d(host::flag_a, out, 0, 0);
 }
 
-// A zero source leaves the destination unchanged, as processors do, and sets ZF; the other flags are undefined.
+// A zero source leaves the destination unchanged, as processors do, to its upper half, and sets ZF; the other flags are undefined.
 template <bool forward>
 void bit_scan(Block& b, const Insn& i) {
     const Operand &dst = i.op[0], &src = i.op[1];
@@ -81,7 +81,7 @@ void bit_scan(Block& b, const Insn& i) {
     b.drop_flags();
     Label skip;
     if (size == 4) b.whole(dst.reg);
-    Gpr to = size == 8 ? b.write64(dst.reg) : b.write32(dst.reg, Upper::Any);
+    Gpr to = b.write64(dst.reg);
     as.beqz(tested, skip);
     as.move(to, r);
     as.bind(skip);

@@ -24,6 +24,7 @@ struct Mode {
     static constexpr Bit x87_{30};             // CR0.EM = TS = 0
 
     x86::CodeSize code_size() const { return static_cast<x86::CodeSize>(code_size_.of(raw)); }
+    bool long_mode() const { return long_mode_.of(raw); }
     bool code64() const { return code_size() == x86::CodeSize::Bits64; }
     unsigned cpl() const { return static_cast<unsigned>(cpl_.of(raw)); }
     bool user() const { return cpl() == 3; }

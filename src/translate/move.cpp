@@ -151,7 +151,8 @@ void push(Block& b, const Insn& i) {
     const Operand& src = i.op[0];
     if (src.is(OperandKind::Segment)) return b.callout();
     unsigned size = i.operand_size;
-    if (src.is(OperandKind::Memory) && !b.mode.code64()) return b.callout();
+    // A stack of 64 KiB is checked as a memory operand is.
+    if (src.is(OperandKind::Memory) && b.mode.small(x86::Ss)) return b.callout();
     Gpr v = b.read(src, Upper::Any);
     b.store(v, b.stack_address(-static_cast<i64>(size)), size);
     b.add_to_stack_pointer(-static_cast<i64>(size));
@@ -174,11 +175,19 @@ void pop(Block& b, const Insn& i) {
 }
 
 void leave(Block& b, const Insn& i) {
-    if (!b.mode.code64() || i.operand_size != 8) return b.callout();
-    Gpr rbp = b.whole(x86::Rbp), t = b.temp();
-    b.as.ld_d(t, rbp, 0);
-    b.as.addi_d(b.write64(x86::Rsp), rbp, 8);
-    b.as.move(b.write64(x86::Rbp), t);
+    const unsigned size = i.operand_size, stack = 1u << b.mode.stack_log2();
+    if (size == 2 || stack == 2) return b.callout();
+    Gpr rbp = b.low(x86::Rbp), t = b.temp();
+    if (stack == 8) {
+        rbp = b.whole(x86::Rbp);
+        b.as.ld_d(t, rbp, 0);
+        b.as.addi_d(b.write64(x86::Rsp), rbp, 8);
+        b.as.move(b.write64(x86::Rbp), t);
+    } else {
+        b.load(t, b.address_of({.seg = x86::Ss, .base = x86::Rbp}, 4), 4, Upper::Zero);
+        b.as.addi_d(b.write32(x86::Rsp, Upper::Any), rbp, 4);
+        b.as.move(b.write32(x86::Rbp, Upper::Zero), t);
+    }
 }
 
 // CBW CWDE CDQE.

@@ -21,7 +21,12 @@ const Index index = make_index();
 
 }  // namespace
 
-const Row* row_of(u16 mnemonic) { return mnemonic < index.size() ? index[mnemonic] : nullptr; }
+const Row* row_of(const Insn& i) {
+    if (i.mnemonic >= index.size()) return nullptr;
+    if (i.opcode_map == 0)
+        if (const Row* row = string_row_of(i.mnemonic)) return row;
+    return index[i.mnemonic];
+}
 
 u64 flags_written(const Row& row, const Insn& i) {
     if (!(row.traits & Row::shift)) return row.writes;

@@ -24,8 +24,8 @@ struct Row {
     static constexpr u16 x87 = 1024;    // needs the x87 enabled
 };
 
-// The row of a mnemonic, or null.
-const Row* row_of(u16 mnemonic);
+// The row of an instruction, or null.
+const Row* row_of(const Insn&);
 
 // Flags that the instruction certainly writes and those it reads, as its row and its operands say.
 u64 flags_written(const Row&, const Insn&);
@@ -44,6 +44,7 @@ Rows branch_rows();
 Rows atomic_rows();
 Rows system_rows();
 Rows string_rows();
+const Row* string_row_of(u16 mnemonic);  // of the string instructions MOVSD and CMPSD
 Rows sse_move_rows();
 Rows sse_integer_rows();
 Rows sse_shuffle_rows();

@@ -41,8 +41,8 @@ bool inline_here(const Block& b, const Row* row, const Insn& i) {
         !(b.mode.small(x86::Ss) && b.mode.stack_log2() == 1))
         return false;
     if (row->traits & Row::sse) {
-        // The same names stand for MMX instructions, and MOVSD and CMPSD for string instructions too.
-        if (!b.mode.sse() || i.opcode_map == 0) return false;
+        if (!b.mode.sse()) return false;
+        // The same names stand for MMX instructions.
         for (unsigned n = 0; n < i.operands; n++)
             if (i.op[n].is(OperandKind::Mmx)) return false;
     }
@@ -66,7 +66,7 @@ void decode_block(const Source& source, Mode mode, Decoded& out) {
         if (x86::decode(rest.data(), rest.size(), mode.code_size(), i) != x86::DecodeError::None) return;
         out.count++;
         out.length += i.length;
-        const Row* row = row_of(i.mnemonic);
+        const Row* row = row_of(i);
         if ((row && row->traits & Row::ends) || always_leaves(i.mnemonic)) return;
     }
 }
@@ -79,7 +79,7 @@ void generate(Block& b, const Source& source, const Decoded& code) {
     for (unsigned n = code.count; n-- > 0;) {
         const Insn& i = code.insns[n];
         live[n] = pack(after);
-        const Row* row = row_of(i.mnemonic);
+        const Row* row = row_of(i);
         if (row) after = (after & ~flags_written(*row, i)) | row->reads;
         if (may_fault(row, i) || !inline_here(b, row, i)) after = flag::arithmetic;
     }
@@ -88,7 +88,7 @@ void generate(Block& b, const Source& source, const Decoded& code) {
         const Insn& i = code.insns[n];
         u64 seen = (live[n] & ~u64{2}) | (live[n] & 2 ? flag::of : 0);
         b.begin(i, rip, seen);
-        const Row* row = row_of(i.mnemonic);
+        const Row* row = row_of(i);
         // The instruction in a shadow must be in the same block.
         bool shadow_ends_here = row && row->traits & Row::shadows && n + 1 == code.count;
         if (inline_here(b, row, i) && !shadow_ends_here) {
