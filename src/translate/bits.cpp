@@ -11,51 +11,91 @@ namespace flag = x86::flag;
 
 enum class BitOp : u8 { Test, Set, Reset, Complement };
 
-// Registers, and memory with a constant bit number. A register bit number reaches beyond the operand in memory: in C++.
+// A bit number in a register reaches beyond a memory operand, before and behind: from its address to that of the word with the bit.
+// False: the address wraps or is checked in a way that is C++'s.
+bool bit_string_here(const Block& b, const Insn& i) {
+    if (i.address_size == 2 || b.mode.small(i.mem.seg)) return false;
+    return i.address_size == 8 || !b.mode.code64() || i.mem.seg < x86::Fs;
+}
+Gpr bit_string(Block& b, const Insn& i, unsigned size) {
+    auto& as = b.as;
+    Gpr operand = b.address_register(b.address()), at = b.temp();
+    unsigned reg = i.op[1].reg;
+    if (size == 8) {
+        as.srai_d(at, b.whole(reg), 6);
+        as.alsl_d(at, at, operand, 3);
+    } else {
+        as.srai_w(at, b.low(reg), 5);
+        as.alsl_d(at, at, operand, 2);
+    }
+    if (i.address_size == 4) as.bstrpick_d(at, at, 31, 0);
+    return at;
+}
+
+// out = the bit of x.
+void pick(Block& b, Gpr out, Gpr x, bool constant, unsigned number, Gpr index, unsigned size) {
+    if (constant) return b.as.bstrpick_d(out, x, number, number);
+    size == 8 ? b.as.srl_d(out, x, index) : b.as.srl_w(out, x, index);
+    b.as.andi(out, out, 1);
+}
+
+// x = the word at `at`, which gets the new bit.
+void change_in_memory(Block& b, BitOp op, bool lock, Gpr x, Gpr one, Gpr at, unsigned size) {
+    auto& as = b.as;
+    if (lock) {
+        if (op == BitOp::Reset) as.nor(one, one, zero);
+        if (op == BitOp::Set) size == 8 ? as.amor_db_d(x, one, at) : as.amor_db_w(x, one, at);
+        else if (op == BitOp::Reset) size == 8 ? as.amand_db_d(x, one, at) : as.amand_db_w(x, one, at);
+        else size == 8 ? as.amxor_db_d(x, one, at) : as.amxor_db_w(x, one, at);
+        return;
+    }
+    b.load(x, {.base = at}, size, Upper::Any);
+    if (op == BitOp::Set) as.or_(one, x, one);
+    else if (op == BitOp::Reset) as.andn(one, x, one);
+    else as.xor_(one, x, one);
+    b.store(one, {.base = at}, size);
+}
+
 template <BitOp op>
 void bit_test(Block& b, const Insn& i) {
     const Operand &o = i.op[0], &n = i.op[1];
     unsigned size = o.size, width = size * 8;
-    bool constant = b.is_constant(n);
-    if (i.lock || size < 4 || (o.is(OperandKind::Memory) && !constant)) return b.callout();
+    const bool constant = b.is_constant(n), memory = o.is(OperandKind::Memory);
+    if (size < 4 || (memory && !constant && !bit_string_here(b, i))) return b.callout();
     auto& as = b.as;
     bool need = b.flags_needed();
     // All flags but CF stay as they are.
     if (need) b.flags_to_bits();
-    unsigned number = static_cast<u64>(i.imm) & (width - 1);
-    bool memory = o.is(OperandKind::Memory);
-    Address at = memory ? b.address() : Address{};
-    Gpr x;
+    const unsigned number = static_cast<u64>(i.imm) & (width - 1);
+    Gpr at = zero, x;
     if (memory) {
+        at = constant ? b.address_register(b.address()) : bit_string(b, i, size);
         x = b.temp();
-        b.load(x, at, size, Upper::Any);
     } else {
         x = size == 8 ? b.whole(o.reg) : b.low(o.reg);
     }
-    Gpr out = b.temp(), index = zero;
-    if (constant) {
-        as.bstrpick_d(out, x, number, number);
+    // The host's shifts of words take their count as x86 does.
+    Gpr index = constant ? zero : b.low(n.reg), out = b.temp();
+    if (op == BitOp::Test) {
+        if (memory) b.load(x, {.base = at}, size, Upper::Any);
     } else {
-        index = b.low(n.reg);
-        if (op != BitOp::Test && size == 4) {
-            Gpr t = b.temp();
-            as.andi(t, index, 31);
-            index = t;
-        }
-        size == 8 ? as.srl_d(out, x, index) : as.srl_w(out, x, index);
-        as.andi(out, out, 1);
-    }
-    if (op != BitOp::Test) {
-        Gpr one = b.temp(), r = memory ? b.temp() : size == 8 ? b.write64(o.reg) : b.write32(o.reg, Upper::Any);
+        Gpr one = b.temp();
         as.ori(one, zero, 1);
         if (constant) as.slli_d(one, one, number);
-        else as.sll_d(one, one, index);
-        if (op == BitOp::Set) as.or_(r, x, one);
-        else if (op == BitOp::Reset) as.andn(r, x, one);
-        else as.xor_(r, x, one);
-        if (memory) b.store(r, at, size);
+        else size == 8 ? as.sll_d(one, one, index) : as.sll_w(one, one, index);
+        if (memory) {
+            change_in_memory(b, op, i.lock, x, one, at, size);
+        } else {
+            if (need) pick(b, out, x, constant, number, index, size);
+            Gpr r = size == 8 ? b.write64(o.reg) : b.write32(o.reg, Upper::Any);
+            if (op == BitOp::Set) as.or_(r, r, one);
+            else if (op == BitOp::Reset) as.andn(r, r, one);
+            else as.xor_(r, r, one);
+        }
     }
-    if (need) as.bstrins_d(host::flag_a, out, 0, 0);
+    if (!need) return;
+    if (op == BitOp::Test || memory) pick(b, out, x, constant, number, index, size);
+    as.bstrins_d(host::flag_a, out, 0, 0);
 }
 
 // A zero source leaves the destination unchanged, as processors do, to its upper half, and sets ZF; the other flags are undefined.
@@ -126,9 +166,9 @@ void crc32(Block& b, const Insn& i) {
 constexpr u16 rest = flag::arithmetic & ~flag::cf;
 constexpr Row rows[] = {
     {ZYDIS_MNEMONIC_BT, bit_test<BitOp::Test>, rest, flag::cf},
-    {ZYDIS_MNEMONIC_BTS, bit_test<BitOp::Set>, rest, flag::cf},
-    {ZYDIS_MNEMONIC_BTR, bit_test<BitOp::Reset>, rest, flag::cf},
-    {ZYDIS_MNEMONIC_BTC, bit_test<BitOp::Complement>, rest, flag::cf},
+    {ZYDIS_MNEMONIC_BTS, bit_test<BitOp::Set>, rest, flag::cf, Row::lock},
+    {ZYDIS_MNEMONIC_BTR, bit_test<BitOp::Reset>, rest, flag::cf, Row::lock},
+    {ZYDIS_MNEMONIC_BTC, bit_test<BitOp::Complement>, rest, flag::cf, Row::lock},
     {ZYDIS_MNEMONIC_BSF, bit_scan<true>, 0, flag::arithmetic},
     {ZYDIS_MNEMONIC_BSR, bit_scan<false>, 0, flag::arithmetic},
     {ZYDIS_MNEMONIC_TZCNT, bit_scan<true>, 0, flag::arithmetic},  // without BMI1 these bytes are BSF and BSR

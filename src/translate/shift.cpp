@@ -187,11 +187,55 @@ void rotate(Block& b, const Insn& i) {
     as.bstrins_d(host::flag_a, t, 11, 11);
 }
 
+// SHLD and SHRD by CL; a count of zero leaves the flags alone.
+template <bool left>
+void double_shift_variable(Block& b, const Insn& i) {
+    const Operand &o = i.op[0], &fill = i.op[1];
+    const unsigned size = o.size, width = size * 8;
+    auto& as = b.as;
+    const bool need = b.flags_needed();
+    if (need) b.flags_to_registers();
+    auto right = [&](Gpr d, Gpr v, Gpr n) { size == 8 ? as.srl_d(d, v, n) : as.srl_w(d, v, n); };
+    auto up = [&](Gpr d, Gpr v, Gpr n) { size == 8 ? as.sll_d(d, v, n) : as.sll_w(d, v, n); };
+    Gpr x = size == 8 ? b.whole(o.reg) : b.low(o.reg);
+    Gpr y = size == 8 ? b.whole(fill.reg) : b.low(fill.reg);
+    Gpr count = b.temp(), rest = b.temp(), r = b.temp(), u = b.temp();
+    as.andi(count, b.low(x86::Rcx), width - 1);
+    as.xori(rest, count, width - 1);
+    // What comes in is shifted by one and by the rest, so that a count of zero brings nothing.
+    if (left) {
+        up(r, x, count);
+        size == 8 ? as.srli_d(u, y, 1) : as.srli_w(u, y, 1);
+        right(u, u, rest);
+    } else {
+        right(r, x, count);
+        size == 8 ? as.slli_d(u, y, 1) : as.slli_w(u, y, 1);
+        up(u, u, rest);
+    }
+    as.or_(r, r, u);
+    Label same;
+    if (need) {
+        as.beqz(count, same);
+        if (left) as.sub_d(u, zero, count);
+        else as.addi_d(u, count, -1);
+        right(u, x, u);
+        as.andi(host::flag_b, u, 1);
+        as.xor_(u, r, x);
+        as.bstrpick_d(u, u, width - 1, width - 1);
+        as.bstrins_d(host::flag_b, u, 11, 11);
+        as.move(host::flag_a, r);
+        as.li(host::flag_kind, flag_kind(FlagOp::Result, size == 8 ? 3 : 2));
+        as.bind(same);
+    }
+    as.move(size == 8 ? b.write64(o.reg) : b.write32(o.reg, Upper::Sign), r);
+}
+
 template <bool left>
 void double_shift(Block& b, const Insn& i) {
     const Operand &o = i.op[0], &fill = i.op[1];
     unsigned size = o.size, width = size * 8;
-    if (!o.is(OperandKind::Gpr) || size < 4 || !b.is_constant(i.op[2])) return b.callout();
+    if (!o.is(OperandKind::Gpr) || size < 4) return b.callout();
+    if (!b.is_constant(i.op[2])) return double_shift_variable<left>(b, i);
     unsigned n = static_cast<u64>(i.imm) & (width - 1);
     if (n == 0) return b.callout();
     auto& as = b.as;

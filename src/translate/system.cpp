@@ -1,4 +1,4 @@
-// What a kernel does at every entry, lock and exit: CLI, STI, PUSHF, POPF, SWAPGS at CPL 0; RDTSC and RDTSCP where
+// What a kernel does at every entry, lock and exit: CLI, STI, PUSHF, POPF, SWAPGS at CPL 0; CLD and STD; RDTSC and RDTSCP where
 // CR4.TSD lets them. Source: Intel SDM vol. 2, the instructions' own pages; docs/interrupts.md says how STI is safe.
 #include <Zydis/Mnemonic.h>
 
@@ -100,6 +100,15 @@ void rdtscp(Block& b, const Insn& i) {
     b.as.ld_wu(b.write64(x86::Rcx), host::state, VCPU_TSC_AUX);
 }
 
+// The direction is C++'s to change; most of these find it as they want it.
+template <bool down>
+void direction(Block& b, const Insn&) {
+    Gpr t = b.temp();
+    b.as.ld_d(t, host::state, VCPU_DIRECTION);
+    if (down) b.as.bge(t, zero, b.slow_path());
+    else b.as.blt(t, zero, b.slow_path());
+}
+
 constexpr u16 kernel = Row::kernel, faults = Row::faults, stacked = Row::faults | Row::stack;
 constexpr Row rows[] = {
     {ZYDIS_MNEMONIC_CLI, cli, 0, 0, kernel},
@@ -111,6 +120,7 @@ constexpr Row rows[] = {
     {ZYDIS_MNEMONIC_POPFD, popf, 0, flag::arithmetic, kernel | stacked},
     {ZYDIS_MNEMONIC_POPFQ, popf, 0, flag::arithmetic, kernel | stacked},
     {ZYDIS_MNEMONIC_SWAPGS, swapgs, 0, 0, kernel | faults},
+    {ZYDIS_MNEMONIC_CLD, direction<false>, 0, 0, faults}, {ZYDIS_MNEMONIC_STD, direction<true>, 0, 0, faults},
     {ZYDIS_MNEMONIC_RDTSC, rdtsc, 0, 0, Row::tsc},
     {ZYDIS_MNEMONIC_RDTSCP, rdtscp, 0, 0, Row::tsc},
 };
