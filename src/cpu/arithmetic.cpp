@@ -130,7 +130,8 @@ Guest<> cmpxchg(Vcpu& v, const Insn& i) {
     if (accumulator == t.value) {
         t.set(v, source);
     } else {
-        t.set(v, t.value);
+        // Memory is written in any case. Processors leave a register alone, to its upper half, whatever the manual writes.
+        if (i.op[0].is(OperandKind::Memory)) t.set(v, t.value);
         set_gpr(v, Rax, size, t.value);
     }
     lazy(v, FlagOp::Sub, width(i), accumulator, t.value);

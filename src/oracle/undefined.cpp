@@ -72,7 +72,8 @@ void bit_scan(const Insn& i, const State* before, Undefined& u) {
     u.flags = cf | of | sf | af | pf;
     u.flags_written = zf;
     Known source = operand_value(i, i.op[1], before);
-    if (!source.known || source.value == 0) u.gpr[i.op[0].reg] = i.op[0].size == 2 ? 0xffff : ~u64{0};
+    // Nothing found leaves the destination as it was; but of 32 bits' upper half, older processors clear it.
+    if ((!source.known || source.value == 0) && i.op[0].size == 4) u.gpr[i.op[0].reg] = ~mask(32);
 }
 
 bool integer(const Insn& i, const State* before, Undefined& u) {
@@ -121,6 +122,7 @@ bool integer(const Insn& i, const State* before, Undefined& u) {
         case ZYDIS_MNEMONIC_CMP:
         case ZYDIS_MNEMONIC_NEG:
         case ZYDIS_MNEMONIC_XADD:
+        case ZYDIS_MNEMONIC_CMPXCHG:
         case ZYDIS_MNEMONIC_POPCNT:
         case ZYDIS_MNEMONIC_PTEST:
         case ZYDIS_MNEMONIC_COMISS:
@@ -134,11 +136,6 @@ bool integer(const Insn& i, const State* before, Undefined& u) {
         case ZYDIS_MNEMONIC_POPF:
         case ZYDIS_MNEMONIC_POPFD:
         case ZYDIS_MNEMONIC_POPFQ: return leaves(0);
-        // Intel's manual writes the destination back when the comparison fails, AMD's does not: a 32-bit register's
-        // upper half tells them apart.
-        case ZYDIS_MNEMONIC_CMPXCHG:
-            if (i.op[0].is(OperandKind::Gpr) && i.op[0].size == 4) u.gpr[i.op[0].reg] = ~mask(32);
-            return leaves(0);
         // Bits 19:16 of the descriptor's second half come along or not.
         case ZYDIS_MNEMONIC_LAR:
             if (i.op[0].size > 2) u.gpr[i.op[0].reg] = 0xf'0000;
