@@ -5,7 +5,7 @@ set -eu
 . "$(dirname "$0")/common.sh"
 
 run_packages="clang-19 lld-19 llvm-19 cmake ninja-build binutils cpio xz-utils"
-test_packages="acpica-tools libclang-rt-19-dev libgtest-dev libbenchmark-dev libstdc++-12-dev|libstdc++-14-dev gcc gdb libc6-dev python3"
+test_packages="acpica-tools bochs libclang-rt-19-dev libgtest-dev libbenchmark-dev libstdc++-12-dev|libstdc++-14-dev gcc gdb libc6-dev python3"
 
 updated=
 update_once() {
@@ -83,7 +83,7 @@ if [ -n "$missing" ]; then
     quiet_apt install --no-install-recommends $chosen || die "installing$chosen failed"
 fi
 need_qemu qemu-system-loongarch64 qemu-system-misc
+[ "$1" = run ] || need_qemu qemu-system-x86_64 qemu-system-x86
 if [ "$1" = bench ]; then
-    need_qemu qemu-system-x86_64 qemu-system-x86
     need_qemu qemu-loongarch64 qemu-user
 fi

@@ -215,6 +215,7 @@ void deliver_chain(Vcpu& v, Severity first, Fault f, u64 return_rip) {
         first = severity(f.vector);
         f = done.error();
         return_rip = v.rip;
+        if (f.vector == Vector::Pf) v.cr2 = f.address;  // even if it becomes a double fault
         if (!combine(first, f)) {
             v.shutdown = true;
             return;

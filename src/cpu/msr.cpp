@@ -32,7 +32,20 @@ u64* mtrr(Vcpu& v, u32 n) {
     return nullptr;
 }
 
-bool memory_type(u8 t) { return t < 8 && t != 2 && t != 3; }
+bool memory_type(u8 t) { return t < 7 && t != 2 && t != 3; }
+
+// Intel SDM vol. 3, "MTRR Feature Identification": which types there are and which bits are reserved.
+bool mtrr_allows(u32 n, u64 value) {
+    constexpr u64 reserved_address = ~mask(physical_address_bits);
+    if (n == msr::mtrr_def_type) return !(value & ~u64{0xcff}) && memory_type(value);
+    if (n >= msr::mtrr_fix64k) {
+        for (unsigned at = 0; at < 64; at += 8)
+            if (!memory_type(value >> at)) return false;
+        return true;
+    }
+    if (n & 1) return !(value & (reserved_address | 0x7ff));
+    return !(value & (reserved_address | 0xf00)) && memory_type(value);
+}
 
 Guest<> write_efer(Vcpu& v, u64 value) {
     constexpr u64 known = efer::sce | efer::lme | efer::lma | efer::nxe;
@@ -48,7 +61,7 @@ Guest<> write_efer(Vcpu& v, u64 value) {
 
 Guest<> write_pat(Vcpu& v, u64 value) {
     for (unsigned n = 0; n < 64; n += 8)
-        if (u8 t = value >> n; !memory_type(t) && t != 7) return gp();
+        if (u8 t = value >> n; !memory_type(t) && t != 7) return gp();  // 7: UC-, which only the PAT has
     v.pat = value;
     return {};
 }
@@ -122,7 +135,7 @@ Guest<> write_msr(Vcpu& v, u32 n, u64 value) {
         return {};
     }
     if (u64* m = mtrr(v, n)) {
-        if (n == msr::mtrr_def_type && (value & ~u64{0xcff} || !memory_type(value & 0xff))) return gp();
+        if (!mtrr_allows(n, value)) return gp();
         *m = value;
         return {};
     }

@@ -1,0 +1,150 @@
+#include "long/machine.hpp"
+
+namespace guest {
+
+alignas(16) u64 gdt[64];
+alignas(16) u64 idt[512];
+alignas(16) Tss tss;
+alignas(4096) u64 pml4[512];
+[[gnu::section(".user")]] alignas(4096) u8 user_page[8192];
+[[gnu::section(".user")]] alignas(4096) u8 user_stack[4096];
+alignas(16) u8 kernel_stack[4096], ist_stack[4096], ring0_stack[4096];
+const char program[] = "long";
+Regs entering;
+Trap trapped;
+
+extern "C" const u8 stubs[], user_begin[], user_end[];
+
+namespace {
+
+alignas(4096) u64 pdpt[512], low_pd[512], high_pd[512], low_pt[8][512];
+
+void make_tables() {
+    pml4[0] = address(pdpt) | pte::p | pte::w | pte::u;
+    pdpt[0] = address(low_pd) | pte::p | pte::w | pte::u;
+    pdpt[3] = address(high_pd) | pte::p | pte::w;
+    for (unsigned n = 0; n < 8; ++n) low_pd[n] = address(low_pt[n]) | pte::p | pte::w | pte::u;
+    for (uptr page = 0; page < 8 * 512; ++page) {
+        const uptr where = page << 12;
+        const bool open = where >= address(user_begin) && where < address(user_end);
+        low_pt[page / 512][page % 512] = where | pte::p | pte::w | (open ? pte::u : 0);
+    }
+    high_pd[0xfee00000 >> 21 & 511] = (0xfee00000 & ~0x1fffffull) | pte::p | pte::w | pte::pcd | pte::ps;
+    write_cr3(address(pml4));
+}
+
+void make_descriptors() {
+    gdt[1] = descriptor(0, 0xfffff, 0x9b, 0xa);
+    gdt[2] = descriptor(0, 0xfffff, 0x93, 0xc);
+    gdt[3] = descriptor(0, 0xfffff, 0xfb, 0xc);
+    gdt[4] = descriptor(0, 0xfffff, 0xf3, 0xc);
+    gdt[5] = descriptor(0, 0xfffff, 0xfb, 0xa);
+    gdt[6] = descriptor(0, 0xfffff, 0x9b, 0xc);
+    gdt[7] = descriptor(0, 0xfffff, 0x9b, 0x8);
+    gdt[8] = descriptor(0, 0xfffff, 0xfb, 0x8);
+    gdt[9] = descriptor(static_cast<u32>(address(&tss)), sizeof tss - 1, 0x89, 0);
+    gdt[10] = 0;
+    tss.rsp[0] = address(ring0_stack + sizeof ring0_stack);
+    tss.ist[0] = address(ist_stack + sizeof ist_stack);
+    tss.map_base = __builtin_offsetof(Tss, map);
+    for (u8& byte : tss.map) byte = 0xff;
+    struct [[gnu::packed]] {
+        u16 limit;
+        u64 base;
+    } table{sizeof gdt - 1, address(gdt)};
+    asm volatile("lgdt %0" ::"m"(table));
+    asm volatile("ltr %w0" ::"r"(sel::tss));
+    for (unsigned n = 0; n < 256; ++n) reset_gate(n);
+    table = {sizeof idt - 1, address(idt)};
+    asm volatile("lidt %0" ::"m"(table));
+}
+
+}  // namespace
+
+uptr stub(unsigned vector) { return address(stubs) + 16 * vector; }
+
+void set_gate(unsigned vector, u64 offset, u16 selector, u8 access, u8 ist) {
+    idt[2 * vector] =
+        (offset & 0xffff) | u64{selector} << 16 | u64{ist} << 32 | u64{access} << 40 | (offset >> 16 & 0xffff) << 48;
+    idt[2 * vector + 1] = offset >> 32;
+}
+
+// Interrupt gates on a stack of their own. User mode may call #BP, with which its pieces of code end, and #OF.
+void reset_gate(unsigned vector) {
+    set_gate(vector, stub(vector), sel::kernel_code, vector == 3 || vector == 4 ? 0xee : 0x8e);
+}
+
+namespace {
+
+Regs at_code(const Code& c, u16 cs, u16 ss) {
+    Regs r{};
+    r.rip = c.begin, r.cs = cs, r.flags = flag::reserved1, r.ss = ss;
+    const bool user = cs & 3;
+    r.gpr[Rsp] = user ? address(user_stack + sizeof user_stack) : address(kernel_stack + sizeof kernel_stack);
+    r.ds = r.es = r.fs = r.gs = user ? sel::user_data : sel::kernel_data;
+    return r;
+}
+
+}  // namespace
+
+Regs kernel(const Code& c) { return at_code(c, sel::kernel_code, sel::kernel_data); }
+Regs user(const Code& c) { return at_code(c, sel::user_code, sel::user_data); }
+Regs compat(const Code& c) { return at_code(c, sel::user_code32, sel::user_data); }
+Regs compat16(const Code& c) { return at_code(c, sel::user_code16, sel::user_data); }
+Regs kernel32(const Code& c) { return at_code(c, sel::kernel_code32, sel::kernel_data); }
+
+const Trap& run(const Regs& r) {
+    entering = r;
+    write_cr2(0);
+    write_dr6(0xffff0ff0);
+    asm volatile("call enter" ::: "memory", "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "cc");
+    return trapped;
+}
+
+u64 read_msr(u32 index) {
+    u32 low, high;
+    asm volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(index));
+    return low | u64{high} << 32;
+}
+
+void write_msr(u32 index, u64 value) {
+    asm volatile("wrmsr" ::"a"(static_cast<u32>(value)), "d"(static_cast<u32>(value >> 32)), "c"(index) : "memory");
+}
+
+Cpuid cpuid(u32 leaf, u32 subleaf) {
+    Cpuid r;
+    asm volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(leaf), "c"(subleaf));
+    return r;
+}
+
+With::With(Register r, u64 set, u64 clear) : which(r), before(r == Cr0 ? read_cr0() : read_cr4()) {
+    const u64 value = (before & ~clear) | set;
+    r == Cr0 ? write_cr0(value) : write_cr4(value);
+}
+With::~With() { which == Cr0 ? write_cr0(before) : write_cr4(before); }
+
+void check_pages();
+void check_segment_loads();
+void check_faults();
+void check_control();
+void check_debug();
+void check_interrupts();
+void check_gates();
+void check_segments();
+void check_system_calls();
+void check_invalidation();
+void check_self_modifying();
+void check_privilege();
+
+extern "C" void main() {
+    make_tables();
+    make_descriptors();
+    check_segment_loads();
+    check_faults();
+    check_pages();
+    check_control();
+    check_privilege();
+    print_summary();
+}
+
+}  // namespace guest

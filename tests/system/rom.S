@@ -1,0 +1,80 @@
+// The image that takes the firmware's place: the reset vector, the two programs, and what copies them to memory and
+// starts the first. The programs are flat files, LEGACY for 100000h and LONG for 200000h.
+        .set    size, 0x40000
+        .set    com1, 0x3f8
+
+        .text
+        .globl  _start
+_start:
+legacy: .incbin LEGACY
+legacy_end:
+        .balign 16
+long:   .incbin LONG
+long_end:
+
+        .org    size - 0x400
+        .set    last64k, _start + size - 0x10000
+        .code16
+start:  cli
+        cld
+        xorl    %eax, %eax
+        movl    %eax, %cr3
+        lgdtl   %cs:(gdt_register - last64k)
+        movl    %cr0, %eax
+        orb     $1, %al
+        movl    %eax, %cr0
+        ljmpl   $8, $protected
+
+        .code32
+protected:
+        movw    $16, %ax
+        movw    %ax, %ds
+        movw    %ax, %es
+        movw    %ax, %ss
+        movw    %ax, %fs
+        movw    %ax, %gs
+        // Both 8259 and the NMI mask stay as they are until a check wants them: all lines masked here.
+        movb    $0xff, %al
+        outb    %al, $0x21
+        outb    %al, $0xa1
+        inb     $0x92, %al
+        orb     $2, %al
+        andb    $0xfe, %al
+        outb    %al, $0x92
+        // 115200 baud, 8 bits, no FIFO.
+        movw    $com1 + 3, %dx
+        movb    $0x80, %al
+        outb    %al, %dx
+        movw    $com1, %dx
+        movb    $1, %al
+        outb    %al, %dx
+        movw    $com1 + 1, %dx
+        xorb    %al, %al
+        outb    %al, %dx
+        movw    $com1 + 3, %dx
+        movb    $3, %al
+        outb    %al, %dx
+        movl    $0, 0x500       // no check has been made, none has failed
+        movl    $0, 0x504
+        movl    $legacy, %esi
+        movl    $0x100000, %edi
+        movl    $legacy_end - legacy, %ecx
+        rep movsb
+        movl    $long, %esi
+        movl    $0x200000, %edi
+        movl    $long_end - long, %ecx
+        rep movsb
+        movl    $0x100000, %eax
+        jmp     *%eax
+
+        .balign 8
+gdt:    .quad   0, 0x00cf9b000000ffff, 0x00cf93000000ffff
+gdt_register:
+        .word   . - gdt - 1
+        .long   gdt
+
+        .org    size - 16
+        .code16
+        .byte   0xe9            // JMP, relative to this segment
+        .word   start - (. + 2)
+        .org    size
