@@ -109,7 +109,6 @@ Guest<> finish_return(Vcpu& v, const Return& r, StackView s, unsigned items, uns
     commit(v, {.cs = r.cs, .cpl = cpl, .rip = r.rip});
     set_segment(v, Ss, stack);
     StackView to = current_stack(v);
-    if (size == 2) sp = (v.gpr[Rsp] & ~u64{0xffff}) | sp;
     commit_sp(v, to, sp + (outward ? release : 0));
     if (outward) drop_inner_segments(v);
     return {};

@@ -113,7 +113,6 @@ bool string_opcode(const Insn& i) {
 
 Semantics semantics_of(const Insn& i) {
     if (string_opcode(i)) return string_instruction;
-    if (i.has_modrm && i.opcode_map == 4) return undefined;
     if (Semantics s = system_semantics(i)) return s;
     if (Semantics s = transfer_semantics(i)) return s;
     if (Semantics s = media_semantics(i)) return s;

@@ -118,8 +118,9 @@ bool GuestMachine::build(u64 memory_seed, Variant variant) {
     code_dirty_ = false;
 
     v_.paging.cr0 = cr0::pe | cr0::mp | cr0::et | cr0::ne | cr0::wp | cr0::am | cr0::pg;
-    v_.paging.cr4 = cr4::pae | cr4::osfxsr | cr4::osxmmexcpt | cr4::fsgsbase;
+    v_.paging.cr4 = cr4::pae | cr4::osfxsr | cr4::osxmmexcpt | cr4::fsgsbase | cr4::osxsave;
     v_.paging.efer = efer::nxe | efer::sce | (variant.legacy ? 0 : efer::lme | efer::lma);
+    v_.xcr0 = 3;
     v_.paging.cr3 = gpa_of(variant.legacy ? Pointers : Root);
     return !variant.legacy || load_pdptes(map_, v_.paging).has_value();
 }

@@ -39,12 +39,22 @@ EncodedForm form_of(const Decoded& d) {
     f.mnemonic = static_cast<u16>(z.mnemonic);
     for (unsigned n = 0; n < z.raw.prefix_count; n++)
         if (z.raw.prefixes[n].type == ZYDIS_PREFIX_TYPE_MANDATORY) f.mandatory = z.raw.prefixes[n].value;
+    for (unsigned n = 0; n < z.operand_count; n++)
+        if (d.operand[n].encoding == ZYDIS_OPERAND_ENCODING_OPCODE) f.opcode &= 0xf8;
     if (!(z.attributes & ZYDIS_ATTRIB_HAS_MODRM)) return f;
     f.place = z.raw.modrm.mod == 3 ? 'r' : 'm';
     bool reg = false, rm = f.place == 'm';
     for (unsigned n = 0; n < z.operand_count; n++) {
         reg |= d.operand[n].encoding == ZYDIS_OPERAND_ENCODING_MODRM_REG;
         rm |= d.operand[n].encoding == ZYDIS_OPERAND_ENCODING_MODRM_RM;
+    }
+    if (z.opcode_map == ZYDIS_OPCODE_MAP_0F) {
+        // Where the tables split by fields that the instruction does not look at: SETcc, hints, fences; moves of
+        // control and debug registers take any ModRM.mod for a register.
+        bool hint = z.opcode == 0x0d || (z.opcode >= 0x18 && z.opcode <= 0x1f), fence = z.opcode == 0xae && f.place == 'r';
+        reg |= (z.opcode & 0xf0) == 0x90 || (hint && z.mnemonic == ZYDIS_MNEMONIC_NOP);
+        rm |= hint || (fence && z.raw.modrm.reg >= 5);
+        if (z.opcode >= 0x20 && z.opcode <= 0x23) f.place = 'r', rm = true;
     }
     if (!reg) f.reg = static_cast<i8>(z.raw.modrm.reg);
     if (!rm) f.rm = static_cast<i8>(z.raw.modrm.rm);

@@ -69,7 +69,11 @@ bool moves_many_bytes(const Insn& i) {
         case ZYDIS_MNEMONIC_FXSAVE:
         case ZYDIS_MNEMONIC_FXSAVE64:
         case ZYDIS_MNEMONIC_FXRSTOR:
-        case ZYDIS_MNEMONIC_FXRSTOR64: return true;
+        case ZYDIS_MNEMONIC_FXRSTOR64:
+        case ZYDIS_MNEMONIC_XSAVE:
+        case ZYDIS_MNEMONIC_XSAVE64:
+        case ZYDIS_MNEMONIC_XRSTOR:
+        case ZYDIS_MNEMONIC_XRSTOR64: return true;
         default: return false;
     }
 }
@@ -89,13 +93,15 @@ void ignore_image_fields(Draft& d, const Insn& i, usize at) {
     u32 place;
     if (moves_many_bytes(i)) d.options |= option::any_byte;
     bool environment = i.mnemonic == ZYDIS_MNEMONIC_FNSTENV || i.mnemonic == ZYDIS_MNEMONIC_FNSAVE;
-    bool fxsave = i.mnemonic == ZYDIS_MNEMONIC_FXSAVE || i.mnemonic == ZYDIS_MNEMONIC_FXSAVE64;
+    bool xsave = i.mnemonic == ZYDIS_MNEMONIC_XSAVE || i.mnemonic == ZYDIS_MNEMONIC_XSAVE64;
+    bool fxsave = i.mnemonic == ZYDIS_MNEMONIC_FXSAVE || i.mnemonic == ZYDIS_MNEMONIC_FXSAVE64 || xsave;
     if ((!environment && !fxsave) || !operand_place(d, i, at, place)) return;
     if (environment && i.operand_size == 2) return ignore(d, place, 6, 14);
     if (environment) {
         for (u32 field : {2, 6, 10}) ignore(d, place, field, field + 2);
         return ignore(d, place, 12, 28);
     }
+    if (xsave) ignore(d, place, 512, 513, 3);  // whether a component is as after a reset need not be tracked
     ignore(d, place, 5, 24);
     ignore(d, place, 26, 27, 2);  // MXCSR's AMD bit
     ignore(d, place, 28, 32);
@@ -115,7 +121,11 @@ class Walk {
         for (usize at = 0; at < d_.code.size();) {
             Insn insn;
             auto error = x86::decode(&d_.code[at], d_.code.size() - at, d_.mode, insn);
-            if (error != x86::DecodeError::None || !insn.length) break;
+            if (error != x86::DecodeError::None || !insn.length) {
+                why = "it may jump over what is no instruction";
+                if (branched && error != x86::DecodeError::Truncated) return false;
+                break;
+            }
             ZydisDecodedInstruction z = decode_with_flags(d_, at);
             if (!may_read(insn, z, why)) return false;
 

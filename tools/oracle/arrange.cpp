@@ -2,19 +2,42 @@
 #include "generate.hpp"
 
 namespace bmbt::oracle {
-namespace {
 
 using namespace x86;
 using x86::CodeSize;
 
+namespace {
+
 bool named(const Encoder& e, const char* name) { return std::string(e.form.name) == name; }
 bool starts(const Encoder& e, const char* name) { return std::string(e.form.name).starts_with(name); }
+
+}  // namespace
 
 u16 random_selector(Random& r) {
     static constexpr u16 selectors[] = {0,    1,    2,    3,    0x2b, 0x2b, 0x28, 0x2a, 0x23, 0x33,
                                         0x0f, 0x0f, 0x0e, 0x17, 0x1f, 0x07, 0x10, 0x18, 0x27, 0x83};
     return selectors[r.below(std::size(selectors))];
 }
+
+void arrange_stack(Encoder& e, const void* popped, usize size) {
+    Random& r = e.random;
+    u32 at = layout::data + 0x200 + r.below(0x1800) / 8 * 8;
+    if (r.one_in(8)) at += r.below(8);
+    // How far PUSHA, POPA, ENTER and far transfers have come when they fault is the CPU's own affair.
+    bool whole = starts(e, "pusha") || starts(e, "popa") || named(e, "enter") || e.form.group == "far";
+    if (!whole && r.one_in(10)) at = layout::data + r.below(24);
+    if (!whole && r.one_in(10)) at = layout::data_end - r.below(24);
+    if (r.one_in(8)) at = layout::data + 0x1000 - 12 + r.below(24);
+    e.set_gpr(Rsp, address_base(e.draft.mode) + at);
+    // Wraps, or leaves what a pointer may be. What happens at the end of 4 GiB is the CPU's own affair.
+    if (!whole && r.one_in(24) && e.is64()) return e.set_gpr(Rsp, 0x0000'8000'0000'0000 + (r.next() >> 2));
+    if (!whole && r.one_in(24) && e.is16())
+        return e.set_gpr(Rsp, (r.next() & ~u64{0xffff}) | ((u64{r.below(24)} - 12) & 0xffff));
+    if (!popped || at >= layout::data_end) return;
+    e.draft.poke(static_cast<u16>(at - layout::data), popped, std::min<usize>(size, layout::data_end - at));
+}
+
+namespace {
 
 // Where code may be sent: INT3s.
 u64 code_target(Encoder& e) {
@@ -30,21 +53,6 @@ void set_operand(Encoder& e, const void* bytes, usize size) {
     e.set_gpr(e.rm, v);
 }
 
-// The stack pointer, with what is popped from there.
-void arrange_stack(Encoder& e, const void* popped = nullptr, usize size = 0) {
-    Random& r = e.random;
-    u32 at = layout::data + 0x200 + r.below(0x1800) / 8 * 8;
-    if (r.one_in(8)) at += r.below(8);
-    // How far PUSHA, POPA and ENTER have come when they fault is the CPU's own affair.
-    bool whole = starts(e, "pusha") || starts(e, "popa") || named(e, "enter");
-    if (!whole && r.one_in(10)) at = layout::data + r.below(24);
-    if (!whole && r.one_in(10)) at = layout::data_end - r.below(24);
-    if (r.one_in(8)) at = layout::data + 0x1000 - 12 + r.below(24);
-    e.set_gpr(Rsp, address_base(e.draft.mode) + at);
-    if (!popped || at >= layout::data_end) return;
-    e.draft.poke(static_cast<u16>(at - layout::data), popped, std::min<usize>(size, layout::data_end - at));
-}
-
 void arrange_string(Encoder& e) {
     Random& r = e.random;
     Draft& d = e.draft;
@@ -53,7 +61,7 @@ void arrange_string(Encoder& e) {
     bool down = r.one_in(4);
     if (down) d.before.flags |= flag::df;
     u32 count = r.one_in(12) ? 100 + r.below(4000 / size) : r.below(24);
-    if (!r.one_in(3)) e.repeat_prefix = r.one_in(compares ? 2 : 6) ? 0xf2 : 0xf3;
+    if (e.turn % 3) e.repeat_prefix = e.turn % 3 == 1 ? 0xf2 : 0xf3;
     u32 span = count * size;
     auto place = [&] {
         if (r.one_in(12)) return layout::data + r.below(layout::data_size);
@@ -222,7 +230,7 @@ void arrange_x87(Encoder& e) {
         std::memcpy(image + field * 2, &tag, 2);
         for (unsigned n = 0; n < 8; n++) interesting_extended(r, image + field * 7 + n * 10);
         e.poke_place(image, named(e, "fldenv") ? field * 7 : field * 7 + 80);
-    } else if (named(e, "fxrstor")) {
+    } else if (starts(e, "fxrstor")) {
         State s;
         seeded_state(static_cast<u32>(r.next()) | 1, e.draft.mode, true, s);
         s.fx.mxcsr = 0x1f80 | r.below(4) << 13 | r.below(64);
@@ -279,6 +287,7 @@ void arrange_special(Encoder& e) {
     Random& r = e.random;
     Draft& d = e.draft;
     const std::string& group = e.form.group;
+    if (arrange_edge(e)) return;
     if (named(e, "div") || named(e, "idiv")) return arrange_division(e);
     if (group == "shift") {
         if (r.one_in(4)) return;
@@ -319,7 +328,7 @@ void arrange_special(Encoder& e) {
         u64 target = code_target(e);
         e.immediate_chosen = true;
         e.immediate = r.below(64);
-        return arrange_stack(e, &target, d.mode == CodeSize::Bits64 ? 8 : d.mode == CodeSize::Bits32 ? 4 : 2);
+        return arrange_stack(e, &target, e.pattern.operand_size == "v" ? e.operand_size : e.is64() ? 8 : e.is16() ? 2 : 4);
     }
     if (named(e, "enter") || named(e, "leave")) {
         arrange_stack(e);
@@ -366,13 +375,15 @@ void arrange_special(Encoder& e) {
 void arrange(Encoder& e) {
     Random& r = e.random;
     const std::string& opcode = e.form.opcode;
-    if (opcode.find(" cb") != std::string::npos || opcode.find(" cz") != std::string::npos) {
+    if (opcode.find(" cb") != std::string::npos || opcode.find(" cz") != std::string::npos ||
+        opcode.find(" cv") != std::string::npos) {
         bool near = opcode.find(" cb") != std::string::npos;
         e.immediate = near ? static_cast<u64>(static_cast<i8>(r.next())) : u64{r.below(0x1000)} - 0x700;
         if (near && static_cast<i8>(e.immediate) < 0 && static_cast<i8>(e.immediate) > -16) e.immediate = 5;
         if (!near && e.immediate + 16 < 16) e.immediate = 9;
         e.immediate_chosen = true;
         if (!r.one_in(3)) e.set_gpr(Rcx, r.below(3));  // LOOP, JCXZ
+        if (starts(e, "loop") || starts(e, "jcxz")) e.address_prefix = r.one_in(3);
         // In 32-bit code a displacement from here stays in the code pages; 16-bit code may leave its segment.
         i64 at = static_cast<i64>(e.draft.entry) + static_cast<i64>(e.immediate);
         if (at < layout::code || at > layout::code_end - 32) e.immediate = near ? 0x20 : 0x40;
@@ -403,6 +414,10 @@ void arrange(Encoder& e) {
 void append_after(Encoder& e) {
     // Unmasked exceptions show at the next waiting instruction.
     if (e.has(note::x87) && (e.draft.before.fx.fcw & 0x3f) != 0x3f && e.random.one_in(2)) e.draft.code.push_back(0x9b);
+    // A base shows in what is read with it: MOV RAX, FS:[0].
+    bool fs = named(e, "wrfsbase"), gs = named(e, "wrgsbase");
+    if (!fs && !gs) return;
+    for (u8 b : {fs ? 0x64 : 0x65, 0x48, 0x8b, 0x04, 0x25, 0, 0, 0, 0}) e.draft.code.push_back(b);
 }
 
 }  // namespace bmbt::oracle

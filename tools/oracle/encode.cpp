@@ -90,21 +90,22 @@ bool Encoder::choose() {
         if (is64()) {
             static constexpr u8 sizes[] = {2, 4, 4, 8, 8, 8};
             operand_size = has(note::default64) ? (random.one_in(4) ? 2 : 8) : sizes[random.below(6)];
+            if (has(note::string)) operand_size = 2u << random.below(3);
             if (has(note::indirect)) operand_size = 8;  // CPUs differ about the prefix
         } else {
-            operand_size = random.one_in(3) == is16() ? 2 : 4;
+            operand_size = random.one_in(3) != is16() ? 2 : 4;
         }
     } else if (p.operand_size == "z") {
         operand_size = is16() || random.one_in(4) ? 2 : 4;
     } else if (p.operand_size == "y") {
-        operand_size = is64() && random.one_in(2) ? 8 : 4;
+        operand_size = is64() && (turn < 0 ? random.one_in(2) : turn >> 1 & 1) ? 8 : 4;
     }
     bool prefix_for_size = p.operand_size == "v" || p.operand_size == "z";
     wide_prefix = prefix_for_size && operand_size == (is16() ? 4u : 2u);
 
     bool only_memory = p.rm.kind == 'M', can = only_memory || p.rm.kind == 'E' || p.rm.kind == 'W' || p.rm.kind == 'Q';
     if (registers_only && (only_memory || p.address)) return false;
-    memory = (can && !registers_only && (only_memory || random.one_in(2))) || p.address;
+    memory = (can && !registers_only && (only_memory || (turn < 0 ? random.one_in(2) : turn & 1))) || p.address;
     unsigned general = is64() ? 16 : 8;
     auto number = [&](char kind) {
         return kind == 'P' || kind == 'Q' || kind == 'N' ? random.below(8) : random.below(general);
@@ -114,7 +115,7 @@ bool Encoder::choose() {
     if (p.stack_register) rm = random.below(8);
     if (memory) {
         memory_size = size_of(p.rm.size);
-        memory_align = p.rm.size == "x" || memory_size == 512 ? 16 : 1;
+        memory_align = p.rm.size == "x" || memory_size == 512 ? 16 : memory_size == 576 ? 64 : 1;
         if (form.operands.find("Mx") != std::string::npos && p.rex_w) memory_align = 16;
         place = random_place(memory_size, memory_align);
         // Orders that are the CPU's own: pieces of a large operand at the end of a segment, alignment and a
@@ -300,6 +301,12 @@ void Encoder::encode() {
                         : i == "iv"            ? operand_size
                                                : 0;
         if (i == "cz") size = is16() ? 2 : 4;
+        if (i == "cv") size = operand_size;
+        if (i == "ip") {
+            put(immediate_bytes, immediate & 0xffff'ffff, operand_size);
+            put(immediate_bytes, immediate >> 32, 2);
+            continue;
+        }
         u64 value = interesting_integer(random);
         if (has('c')) value = random.below(random.one_in(2) ? 20 : 256);
         if (immediate_chosen) value = immediate, immediate >>= 16;
@@ -326,6 +333,8 @@ void Encoder::encode() {
     if (is64() && random.one_in(8) && p.bytes[0] != 0x90) rex_ |= 0x40;  // a REX prefix that only renames AH to DIL
 
     std::vector<u8>& code = draft.code;
+    const usize start = code.size();
+    decorate();
     if (lock) code.push_back(0xf0);
     if (segment_prefix) code.push_back(segment_prefix);
     if (address_prefix) code.push_back(0x67);
@@ -337,12 +346,39 @@ void Encoder::encode() {
     usize address_at = code.size();
     code.insert(code.end(), address_bytes_.begin(), address_bytes_.end());
     code.insert(code.end(), immediate_bytes.begin(), immediate_bytes.end());
+    if (random.one_in(200)) {  // as long as an instruction may be, or longer
+        usize length = 14 + random.below(4), now = code.size() - start;
+        if (now < length) {
+            code.insert(code.begin() + static_cast<long>(start), length - now, 0x3e);
+            address_at += length - now;
+        }
+    }
     if (rip_relative_) {
         i32 relative;
         std::memcpy(&relative, &code[address_at + 1], 4);
         relative -= static_cast<i32>(code.size());
         std::memcpy(&code[address_at + 1], &relative, 4);
     }
+}
+
+// Prefixes that do nothing here: once more the same, REX before others, F2 and F3 before opcodes that do not know them,
+// a segment without memory. Seldom LOCK where nothing may be locked.
+void Encoder::decorate() {
+    std::vector<u8>& code = draft.code;
+    const Pattern& p = pattern;
+    static constexpr u8 segments[] = {0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65};
+    const u8 first = p.bytes[0];
+    bool odd = form.group == "segment" || form.group == "refused" || form.group == "undefined" || form.group == "fault";
+    if (!odd && !lock && random.one_in(100)) lock = true;
+    if (!random.one_in(8)) return;
+    bool before_legacy = segment_prefix || address_prefix || wide_prefix || lock || p.mandatory || repeat_prefix;
+    if (is64() && before_legacy && random.one_in(3)) code.push_back(static_cast<u8>(0x40 | random.below(16)));
+    if (wide_prefix && random.one_in(3)) code.push_back(0x66);
+    if (address_prefix && random.one_in(3)) code.push_back(0x67);
+    bool knows = first == 0x0f || first == 0x90 || repeat_prefix || p.mandatory || has(note::string);
+    if (!knows && random.one_in(3)) code.push_back(random.one_in(2) ? 0xf2 : 0xf3);
+    if ((!memory || segment_prefix) && !has(note::string) && !has(note::special) && random.one_in(3))
+        code.push_back(segments[random.below(6)]);
 }
 
 }  // namespace bmbt::oracle

@@ -36,6 +36,9 @@ struct Encoder {
     Encoder(Random& random, const Form& form, Draft& draft);
 
     // --- choices the caller may make before encode()
+    // Which turn of this form it is: memory or a register, 4 or 8 bytes, no repeat prefix or which follow from it, so that
+    // few turns reach all of them. Without it they are random.
+    int turn = -1;
     bool registers_only = false;  // no memory operand
     bool absolute_only = false;   // memory operands name no register
     bool tame = false;            // memory operands never fault
@@ -72,6 +75,7 @@ struct Encoder {
 
  private:
     void encode_memory(unsigned reg_field);
+    void decorate();
     std::vector<u8> address_bytes_;
     u8 rex_ = 0;
     bool rip_relative_ = false;

@@ -552,6 +552,7 @@ const std::vector<Form>& forms() {
         x87(t);
         integer_vectors(t);
         float_vectors(t);
+        add_edge_forms(t.rows);
         return t.rows;
     }();
     return all;

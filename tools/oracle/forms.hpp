@@ -9,8 +9,8 @@ namespace bmbt::oracle {
 
 // A row. `opcode`: bytes in hexadecimal; "66:" "F2:" "F3:" a mandatory prefix; "W" REX.W; "/r" or "/0".."/7" a ModRM
 // byte;
-// "+r" a register in the last byte; "ib iw iz iv" an immediate of 1, 2, 2 or 4, and 2, 4 or 8 bytes, "cb cz" a branch
-// displacement, "mo" an address.
+// "+r" a register in the last byte; "ib iw iz iv" an immediate of 1, 2, 2 or 4, and 2, 4 or 8 bytes, "ip" a far
+// pointer, "cb cz" a branch displacement, "mo" an address.
 // `operands`: a letter and a size. Letters: E general register or memory, G general register; W XMM or memory, V XMM;
 // Q MMX or memory, P MMX; M memory only; R, U, N register only (general, XMM, MMX); S segment register.
 // Sizes: b w d q bytes 1 2 4 8; v operand size; y 4 or 8; t ten bytes; x 16 bytes aligned, u 16 bytes not; a number.
@@ -37,5 +37,6 @@ constexpr char special = '*';             // generate.cpp knows the name
 }  // namespace note
 
 const std::vector<Form>& forms();
+void add_edge_forms(std::vector<Form>&);  // a part of them
 
 }  // namespace bmbt::oracle

@@ -25,7 +25,9 @@ Generator::Generator(u64 seed, const std::string& only, int mode) : seed_(seed),
     for (const Form& f : oracle::forms()) {
         if (!only.empty() && only != f.group && only != f.name) continue;
         for (CodeSize m : {CodeSize::Bits64, CodeSize::Bits32, CodeSize::Bits64, CodeSize::Bits16})
-            if ((mode < 0 || static_cast<int>(m) == mode) && in_mode(f, m)) turns_.push_back({&f, m});
+            // String instructions have most prefixes that make a difference.
+            for (unsigned n = f.notes.find(note::string) != std::string::npos ? 4 : 1; n--;)
+                if ((mode < 0 || static_cast<int>(m) == mode) && in_mode(f, m)) turns_.push_back({&f, m});
     }
     for (const Form& f : oracle::forms()) {
         auto in = [&](std::initializer_list<const char*> groups) {
@@ -45,23 +47,25 @@ Draft Generator::make(u64 number) const {
         Draft d;
         d.mode = turn.mode;
         d.seed = nonzero(r.next());
-        bool done = sequences_ && r.one_in(5) ? sequence(r, turn.mode, d) : single(r, turn, d);
+        bool done = sequences_ && r.one_in(5) ? sequence(r, turn.mode, d) : single(r, turn, static_cast<int>(number / turns_.size() & 0xffff), d);
         if (done && d.code.size() <= max_code) return d;
     }
 }
 
-bool Generator::single(Random& r, const Turn& turn, Draft& d) const {
+bool Generator::single(Random& r, const Turn& turn, int round, Draft& d) const {
     if (turn.form->notes.find(note::x87) != std::string::npos) d.options |= option::x87;
     if (turn.form->notes.find(note::user) != std::string::npos) d.options |= option::user_only;
     choose_entry(r, d);
     d.reset_state();
     Encoder e(r, *turn.form, d);
+    e.turn = round;
     if (e.has(note::stack)) e.reserved |= 1 << x86::Rsp;
     if (!e.choose()) return false;
     arrange(e);
     e.encode();
     append_after(e);
-    if (r.one_in(64)) {  // the rest of it is not there
+    if (turn.form->group == "undefined") d.code = undefined_code(r, turn.mode);
+    if (turn.form->group != "undefined" && r.one_in(64)) {  // the rest of it is not there
         usize there = 1 + r.below(static_cast<u32>(d.code.size()));
         u64 moved = layout::code_end - there - d.entry;
         d.entry = static_cast<u16>(d.entry + moved);

@@ -18,7 +18,7 @@ class Generator {
         const Form* form;
         x86::CodeSize mode;
     };
-    bool single(Random&, const Turn&, Draft&) const;
+    bool single(Random&, const Turn&, int round, Draft&) const;
     bool sequence(Random&, x86::CodeSize, Draft&) const;
     void body(Random&, x86::CodeSize, Draft&, unsigned length, bool tame) const;
     void loop(Random&, x86::CodeSize, Draft&) const;
@@ -33,6 +33,13 @@ class Generator {
 // What generate.cpp's rules for single instructions do, in arrange.cpp: gives the operands values that matter to this
 // form, and places what it reaches without naming it. May still change the encoder's choices.
 void arrange(Encoder&);
+// Its part for the forms of edge_forms.cpp; false if the form is none of them.
+bool arrange_edge(Encoder&);
+// Helpers of both: a selector of any kind; the stack pointer, with what is popped from there.
+u16 random_selector(Random&);
+void arrange_stack(Encoder&, const void* popped = nullptr, usize size = 0);
+// Bytes that are no instruction, neither here nor on processors with more extensions.
+std::vector<u8> undefined_code(Random&, x86::CodeSize);
 // Bytes behind the instruction that a form wants, such as FWAIT.
 void append_after(Encoder&);
 
