@@ -1,5 +1,7 @@
 #include "cpu/interpret.hpp"
 
+#include <Zydis/Mnemonic.h>
+
 #include "cpu/operands.hpp"
 #include "cpu/semantics.hpp"
 
@@ -23,6 +25,20 @@ unsigned allowed_by_limit(const Vcpu& v) {
     u64 rip = v.rip & 0xffff'ffff, limit = v.seg[Cs].limit;
     if (rip > limit) return 0;
     return limit - rip + 1 < longest ? limit - rip + 1 : longest;
+}
+
+// INT n and the system calls clear TF on their way, and with it their own single-step trap. Source: Intel SDM vol. 3,
+// "Single-Step Exception Condition".
+bool clears_trap(const Insn& i) {
+    switch (i.mnemonic) {
+        case ZYDIS_MNEMONIC_INT:
+        case ZYDIS_MNEMONIC_INT1:
+        case ZYDIS_MNEMONIC_INT3:
+        case ZYDIS_MNEMONIC_INTO:
+        case ZYDIS_MNEMONIC_SYSCALL:
+        case ZYDIS_MNEMONIC_SYSENTER: return true;
+        default: return false;
+    }
 }
 
 }  // namespace
@@ -67,7 +83,8 @@ Guest<> interpret(Vcpu& v) {
         return done;
     }
     v.rip = v.next_rip;
-    if (single_step && !v.shadow_blocks_nmi)
+    const bool cleared = clears_trap(insn) && !(v.system_flags & flag::tf);
+    if (single_step && !cleared && !v.shadow_blocks_nmi)
         return std::unexpected(
             Fault{.vector = Vector::Db, .has_error = false, .error = 0, .address = 0, .dr6 = 1 << 14, .trap = true});
     return {};

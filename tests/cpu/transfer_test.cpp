@@ -139,6 +139,33 @@ TEST(Transfer, ReturningOutwardNullsInnerSegments) {
     EXPECT_EQ(rflags(m.v), flag::if_ | flag::iopl | flag::reserved1);
 }
 
+TEST(Transfer, ReturningOutwardInLongModeKeepsTheBasesOfNulledFsAndGs) {
+    SystemMachine m(true);
+    m.set(Gs, kernel_data, data32, ~u32{0}, 0x40'0000);
+    m.set(Fs, kernel_data, data32, ~u32{0}, 0x1234);
+    m.v.gpr[Rsp] = 0x5000;
+    const u64 frame[] = {user_at, user_code64 | 3, 2, user_stack, user_data | 3};
+    for (unsigned n = 0; n < 5; n++) m.ram.put<u64>(0x5000 + 8 * n, frame[n]);
+    m.code({0x48, 0xcf});  // iretq
+    ASSERT_TRUE(interpret(m.v));
+    EXPECT_EQ(m.v.seg[Gs].selector, 0);
+    EXPECT_EQ(m.v.seg[Gs].base, 0x40'0000u);
+    EXPECT_EQ(m.v.seg_base[Gs], 0x40'0000u);
+    EXPECT_EQ(m.v.seg[Fs].base, 0x1234u);
+    EXPECT_FALSE(m.v.seg[Ds].present());
+}
+
+TEST(Transfer, SoftwareInterruptsHaveNoSingleStepTrap) {
+    for (auto [vector, code] : {std::pair<u8, std::vector<u8>>{3, {0xcc}}, {1, {0xf1}}, {0x40, {0xcd, 0x40}}}) {
+        SystemMachine m(true);
+        m.idt(vector, handler_at);
+        set_rflags(m.v, flag::tf);
+        EXPECT_FALSE(m.step(code)) << "vector " << unsigned{vector};
+        EXPECT_EQ(m.v.rip, handler_at);
+        EXPECT_EQ(m.stack64(2) & flag::tf, flag::tf);
+    }
+}
+
 TEST(Transfer, PlainReturnsCannotGainPrivilege) {
     SystemMachine m(false);
     m.user({0xcb});
