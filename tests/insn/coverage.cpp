@@ -1,0 +1,252 @@
+// What reaches each instruction form of this machine: coverage <source folder> [--update].
+//
+// The forms are those of the decoder's tables that the C++ semantics accept (offered_test.cpp proves that they are what
+// CPUID says). A form is reached in a code size by the fixed vectors of oracle.generate, by a line of tests/insn/*.txt,
+// or by a test that tests/insn/reached.list names. docs/coverage.md is the result, a line a mnemonic; it must be up to
+// date, nothing in it may be reached by nothing, and each row of the translator must have a line in tests/golden.
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <set>
+#include <sstream>
+
+#include "cpu/semantics.hpp"
+#include "encodings.hpp"
+#include "generate.hpp"
+#include "text.hpp"
+#include "translate/translator.hpp"
+
+using namespace bmbt;
+using namespace bmbt::oracle;
+using x86::CodeSize;
+
+namespace {
+
+constexpr u64 fixed_seed = 1, fixed_count = 50'000;  // as tests/insn/CMakeLists.txt has them
+
+struct Reach {
+    bool exists[3] = {}, vectors[3] = {}, text[3] = {};
+};
+struct Mnemonic {
+    std::map<EncodedForm, Reach> forms;
+    std::set<std::string> texts;
+    bool cpp = false, in_line = false, golden = false, privileged = false;
+    std::string named;  // the test that reaches what vectors do not
+};
+std::map<std::string, Mnemonic> mnemonics;  // by name
+std::map<EncodedForm, Mnemonic*> owners;
+
+unsigned index_of(CodeSize s) { return static_cast<unsigned>(s); }
+
+// User code with flat segments, SSE and x87 on, MXCSR as at power-on; or a kernel's.
+Mode mode_of(CodeSize size, unsigned cpl) {
+    u64 stack = size == CodeSize::Bits64 ? 3 : size == CodeSize::Bits32 ? 2 : 1;
+    return {static_cast<u32>(Mode::code_size_(static_cast<u64>(size)) | Mode::cpl_(cpl) | Mode::stack_(stack) |
+                             Mode::long_mode_(1) | Mode::flat_(0x0f) | Mode::plain_(0x30) | Mode::sse_(1) |
+                             Mode::mxcsr_default_(1) | Mode::x87_(1) | Mode::protected_(1) | Mode::tsc_(1))};
+}
+
+// The host code of one instruction, without its last exit and what is out of line; empty where there is none.
+std::vector<u32> translated(CodeSize size, std::span<const u8> bytes, unsigned cpl) {
+    constexpr usize room = 4096;
+    static std::vector<u32> words(2 * room);
+    static SharedCode shared{.flag_bits = &words[room], .indirect = &words[room + 64], .end = &words[room + 128]};
+    for (auto& routine : shared.x87) routine = &words[room + 96];
+    for (unsigned n = 0; n < 4; n++) shared.movs[n] = shared.stos[n] = &words[room + 100];
+    shared.strings = &words[room + 100];
+    Mode mode = mode_of(size, cpl);
+    Source source{.bytes = bytes, .rip = 0x40'1000, .cs_base = 0, .single = false};
+    static Decoded decoded;
+    decode_block(source, mode, decoded);
+    if (decoded.count != 1) return {};
+    la64::Assembler as(std::span(words).first(room));
+    auto block = std::make_unique<Block>(as, shared, mode, source.rip, source.cs_base, 1);
+    generate(*block, source, decoded);
+    if (block->failed()) return {};
+    u32 end = block->main_size();
+    for (unsigned n = 0; n < block->exits(); n++)
+        if (block->exit(n).begin < end && block->exit(n).end == block->main_size()) end = block->exit(n).begin;
+    return {as.words().begin(), as.words().begin() + end / 4};
+}
+
+// Whether the translator makes host code of it, rather than the call of C++ that CPUID becomes.
+bool translated_inline(const Encoding& e, unsigned cpl) {
+    static constexpr u8 cpuid[] = {0x0f, 0xa2};
+    return translated(e.mode, e.bytes, cpl) != translated(e.mode, cpuid, cpl);
+}
+
+void find_forms() {
+    Semantics ud = semantics_of(x86::Insn{});
+    walk_encodings([&](const Encoding& e) {
+        x86::Insn i;
+        if (e.reused || x86::decode(e.bytes.data(), e.bytes.size(), e.mode, i) != x86::DecodeError::None) return;
+        if (semantics_of(i) == ud) return;
+        Mnemonic& m = mnemonics[x86::mnemonic_name(e.form.mnemonic)];
+        m.forms[e.form].exists[index_of(e.mode)] = true;
+        m.privileged |= e.privileged;
+        bool fast = translated_inline(e, 3) || translated_inline(e, 0);
+        (fast ? m.in_line : m.cpp) = true;
+    });
+    for (auto& [name, m] : mnemonics)
+        for (auto& [form, reach] : m.forms) owners[form] = &m;
+}
+
+template <class F>
+void each_form(CodeSize mode, std::span<const u8> code, bool first_only, F f) {
+    while (!code.empty()) {
+        EncodedForm form;
+        unsigned length = 0;
+        if (!form_of(mode, code, form, &length)) return;
+        if (auto found = owners.find(form); found != owners.end()) f(*found->second, found->second->forms[form]);
+        if (first_only) return;
+        code = code.subspan(length);
+    }
+}
+
+void find_vectors() {
+    Generator generator(fixed_seed, "", -1);
+    for (u64 n = 0; n < fixed_count; n++) {
+        Draft d = generator.make(n);
+        each_form(d.mode, d.code, true, [&](Mnemonic&, Reach& r) { r.vectors[index_of(d.mode)] = true; });
+    }
+}
+
+void find_texts(const std::filesystem::path& folder) {
+    for (auto& file : std::filesystem::directory_iterator(folder)) {
+        if (file.path().extension() != ".txt" || file.path().filename() == "CMakeLists.txt") continue;
+        for (const Draft& d : parse_file(file.path()))
+            each_form(d.mode, d.code, false, [&](Mnemonic& m, Reach& r) {
+                r.text[index_of(d.mode)] = true;
+                m.texts.insert(file.path().stem());
+            });
+    }
+}
+
+std::string contents(const std::filesystem::path& file) {
+    std::ifstream in(file);
+    std::stringstream s;
+    s << in.rdbuf();
+    return s.str();
+}
+
+bool fail(const std::string& what) {
+    fprintf(stderr, "coverage: %s\n", what.c_str());
+    return false;
+}
+
+// Lines "mnemonic... : file: name of the test"; the file must hold the name.
+bool find_named(const std::filesystem::path& root) {
+    std::ifstream in(root / "tests/insn/reached.list");
+    bool good = true;
+    for (std::string line; std::getline(in, line);) {
+        if (line.empty() || line[0] == '#') continue;
+        usize first = line.find(": "), second = line.find(": ", first + 2);
+        if (second == std::string::npos) return fail("not a line of reached.list: " + line);
+        std::string file = line.substr(first + 2, second - first - 2), test = line.substr(second + 2);
+        if (contents(root / file).find(test) == std::string::npos) good = fail(file + " has no " + test);
+        std::istringstream names(line.substr(0, first));
+        for (std::string name; names >> name;) {
+            auto found = mnemonics.find(name);
+            if (found == mnemonics.end())
+                good = fail("no instruction is called " + name);
+            else
+                found->second.named = std::filesystem::path(file).filename().string() + ": " + test;
+        }
+    }
+    return good;
+}
+
+void find_golden(const std::filesystem::path& folder) {
+    for (auto& file : std::filesystem::directory_iterator(folder)) {
+        if (file.path().extension() != ".txt") continue;
+        std::ifstream in(file.path());
+        for (std::string line; std::getline(in, line);) {
+            usize open = line.find('"'), close = line.find('"', open + 1);
+            if (line.empty() || line[0] < '0' || line[0] > '9' || close == std::string::npos) continue;
+            std::vector<u8> code;
+            std::istringstream bytes(line.substr(open + 1, close - open - 1));
+            for (std::string b; bytes >> b;) code.push_back(static_cast<u8>(strtoul(b.c_str(), nullptr, 16)));
+            CodeSize mode = line.starts_with("64")   ? CodeSize::Bits64
+                            : line.starts_with("32") ? CodeSize::Bits32
+                                                     : CodeSize::Bits16;
+            each_form(mode, code, false, [](Mnemonic& m, Reach&) { m.golden = true; });
+        }
+    }
+}
+
+const char* const head =
+    "# Coverage\n"
+    "\n"
+    "Generated by `coverage --update` (tests/insn/coverage.cpp); the ctest `coverage` fails when it is out of date, when a form\n"
+    "is reached by no test, or when a mnemonic has no line in tests/golden.\n"
+    "\n"
+    "Each line is a mnemonic that CPUID offers, with all its forms: opcode, mandatory prefix, register or memory. Forms,\n"
+    "how many; code sizes, where they exist; code, whether the translator makes host code of them (inline), calls C++, or\n"
+    "does both, by the form; reached by: the fixed vectors (*vectors*: each form in each of its code sizes), lines of\n"
+    "tests/insn/*.txt, or a named test for what a program cannot do or what has no single answer.\n"
+    "\n";
+
+std::string table(unsigned& missing) {
+    std::string out = head;
+    unsigned forms = 0;
+    out += "| instruction | forms | code sizes | code | golden | reached by |\n| --- | --- | --- | --- | --- | --- |\n";
+    for (auto& [name, m] : mnemonics) {
+        bool exists[3] = {}, all_vectors = true, any_vectors = false;
+        for (auto& [form, r] : m.forms)
+            for (unsigned s = 0; s < 3; s++) {
+                if (!r.exists[s]) continue;
+                exists[s] = true;
+                all_vectors &= r.vectors[s];
+                any_vectors |= r.vectors[s];
+                if (r.vectors[s] || r.text[s] || !m.named.empty()) continue;
+                missing++;
+                fail("no test reaches " + name + " " + form.text() + " in " + std::to_string(16 << s) + "-bit code");
+            }
+        if (m.privileged && m.named.empty()) missing += !fail("only refusals of " + name + " are tested");
+        forms += m.forms.size();
+        std::string sizes, by;
+        for (unsigned s = 0; s < 3; s++)
+            if (exists[s]) sizes += (sizes.empty() ? "" : " ") + std::to_string(16 << s);
+        if (any_vectors) by = all_vectors ? "vectors" : "vectors in part";
+        for (auto& t : m.texts) by += (by.empty() ? "" : ", ") + t + ".txt";
+        if (!m.named.empty()) by += (by.empty() ? "" : ", ") + m.named;
+        out += "| " + name + " | " + std::to_string(m.forms.size()) + " | " + sizes + " | " +
+               (m.in_line && m.cpp ? "inline, C++" : m.in_line ? "inline" : "C++") + " | " + (m.golden ? "yes" : "") +
+               " | " + by + " |\n";
+    }
+    out += "\n" + std::to_string(mnemonics.size()) + " instructions, " + std::to_string(forms) + " forms.\n";
+    return out;
+}
+
+bool check_golden() {
+    bool good = true;
+    for (auto& [name, m] : mnemonics)
+        if (!m.golden) good = fail("tests/golden has no line for " + name);
+    return good;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    if (argc < 2) return fprintf(stderr, "usage: coverage <source folder> [--update]\n"), 2;
+    std::filesystem::path root = argv[1], file = root / "docs/coverage.md";
+    find_forms();
+    find_vectors();
+    find_texts(root / "tests/insn");
+    find_golden(root / "tests/golden");
+    bool good = find_named(root);
+    good = check_golden() && good;
+    unsigned missing = 0;
+    std::string now = table(missing);
+    if (argc > 2 && std::string(argv[2]) == "--update") {
+        std::ofstream(file) << now;
+    } else if (contents(file) != now) {
+        good = fail("docs/coverage.md is out of date: run coverage with --update");
+    }
+    return !good || missing;
+}
