@@ -55,7 +55,8 @@ Guest<Insn> fetch(Vcpu& v) {
     TRY(translate(v, linear, have, access)).load(v, bytes);
     Insn insn;
     DecodeError e = decode(bytes, have, code_size(v), insn);
-    if (e == DecodeError::Truncated && have < allowed) {
+    // An instruction that is too long needs the next page as well before that is known.
+    if ((e == DecodeError::Truncated || e == DecodeError::TooLong) && have < allowed) {
         u64 next = linear + have;
         if (!v.code64()) next &= 0xffff'ffff;
         TRY(translate(v, next, allowed - have, access)).load(v, bytes + have);

@@ -63,4 +63,10 @@ x86::Guest<u64> linear_address(Vcpu&, x86::Seg, u64 offset, u64 size, bool write
 // The same in a segment that is not loaded (a stack being switched to); `seg` chooses #SS or #GP.
 x86::Guest<u64> linear_address(Vcpu&, const x86::Segment&, x86::Seg seg, u64 offset, u64 size, bool write);
 
+// Programs may ask for #AC. Intel SDM vol. 3, "Alignment Check Exception (#AC)".
+inline bool alignment_checked(const Vcpu& v) {
+    return v.cpl == 3 && v.system_flags & x86::flag::ac && v.paging.cr0 & x86::cr0::am;
+}
+x86::Guest<> check_aligned(const Vcpu&, u64 linear, u64 size);
+
 }  // namespace bmbt

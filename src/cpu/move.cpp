@@ -44,7 +44,8 @@ Guest<> load_far_pointer(Vcpu& v, const Insn& i) {
                     : i.mnemonic == ZYDIS_MNEMONIC_LFS ? Fs
                                                        : Gs;
     u8 image[10];
-    CHECK(get_bytes(v, i, image, size + 2));
+    CHECK(get_bytes(v, i, image, size));
+    CHECK(get_bytes(v, i, image + size, 2, size));
     u64 offset = 0;
     for (unsigned n = 0; n < size; n++) offset |= u64{image[n]} << 8 * n;
     CHECK(load_segment(v, seg, image[size] | image[size + 1] << 8));
@@ -189,11 +190,9 @@ Guest<> spread_sign(Vcpu& v, const Insn& i) {
 Guest<> bound(Vcpu& v, const Insn& i) {
     const unsigned size = i.operand_size;
     i64 index = TRY(get_signed(v, i, 0));
-    u8 image[8] = {};
-    CHECK(get_bytes(v, i, image, 2 * size));
-    u64 both = 0;
-    for (unsigned n = 0; n < 2 * size; n++) both |= u64{image[n]} << 8 * n;
-    i64 lower = sign_extend(both, 8 * size), upper = sign_extend(both >> 8 * size, 8 * size);
+    u64 bound[2] = {};
+    for (unsigned n = 0; n < 2; n++) CHECK(get_bytes(v, i, &bound[n], size, n * size));
+    i64 lower = sign_extend(bound[0], 8 * size), upper = sign_extend(bound[1], 8 * size);
     if (index < lower || index > upper) return fault(Vector::Br);
     return {};
 }

@@ -18,8 +18,7 @@ u64 effective_offset(const Vcpu& v, const Insn& i) {
 Guest<u64> operand_address(Vcpu& v, const Insn& i, u64 size, bool write, u64 displacement) {
     u64 offset = (effective_offset(v, i) + displacement) & mask(8 * i.address_size);
     u64 linear = TRY(linear_address(v, i.mem.seg, offset, size, write));
-    bool checked = v.cpl == 3 && v.system_flags & flag::ac && v.paging.cr0 & cr0::am;
-    if (checked && size > 1 && size <= 8 && linear & (size - 1)) return fault(Vector::Ac, 0);
+    CHECK(check_aligned(v, linear, size));
     return linear;
 }
 

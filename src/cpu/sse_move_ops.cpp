@@ -112,6 +112,7 @@ Guest<> mask_move(Vcpu& v, const Insn& i) {
     const unsigned size = vector_size(i);
     u64 offset = v.gpr[Rdi] & mask(8 * i.address_size);
     u64 at = TRY(linear_address(v, i.mem.seg, offset, size, true));
+    CHECK(check_aligned(v, at, 8));
     Stretch place = TRY(translate(v, at, size, true));
     u8 bytes[16];
     place.load(v, bytes);

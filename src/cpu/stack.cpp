@@ -15,6 +15,7 @@ Guest<Stretch> stack_place(Vcpu& v, const StackView& s, u64 displacement, unsign
         linear = TRY(linear_address(v, s.ss, Ss, offset, size, write));
     else if (!canonical(offset) || !canonical(offset + size - 1))
         return fault(Vector::Ss, 0);
+    if (s.as == As::Current) CHECK(check_aligned(v, linear, size));
     return translate(v, linear, size, write, s.as);
 }
 

@@ -83,7 +83,8 @@ class StringRun {
     // Does up to `most` elements; returns how many. A fault leaves the registers at its element.
     Guest<u64> piece(u64 most) {
         u64 n = count() < most ? count() : most;
-        if (n > 1 && kind_ != Kind::Ins && kind_ != Kind::Outs && kind_ != Kind::Lods) {
+        bool in_pieces = kind_ != Kind::Ins && kind_ != Kind::Outs && kind_ != Kind::Lods && !alignment_checked(v_);
+        if (n > 1 && in_pieces) {
             u64 done = bulk(n);
             if (done) return done;
         }
@@ -95,10 +96,12 @@ class StringRun {
 
     Guest<Stretch> source() {
         u64 at = TRY(linear_address(v_, i_.mem.seg, si(), size_, false));
+        CHECK(check_aligned(v_, at, size_));
         return translate(v_, at, size_, false);
     }
     Guest<Stretch> destination(bool write) {
         u64 at = TRY(linear_address(v_, Es, di(), size_, write));
+        CHECK(check_aligned(v_, at, size_));
         return translate(v_, at, size_, write);
     }
     void compare(u64 a, u64 b) {

@@ -123,7 +123,8 @@ Guest<FarPointer> far_pointer(Vcpu& v, const Insn& i) {
     if (i.op[0].is(OperandKind::FarPointer))
         return FarPointer{static_cast<u16>(i.imm2), static_cast<u64>(i.imm) & mask(8 * i.operand_size)};
     u8 image[10] = {};
-    CHECK(get_bytes(v, i, image, i.operand_size + 2));
+    CHECK(get_bytes(v, i, image, i.operand_size));
+    CHECK(get_bytes(v, i, image + i.operand_size, 2, i.operand_size));
     u64 offset = 0;
     for (unsigned n = 0; n < i.operand_size; n++) offset |= u64{image[n]} << 8 * n;
     return FarPointer{static_cast<u16>(image[i.operand_size] | image[i.operand_size + 1] << 8), offset};

@@ -34,7 +34,7 @@ bool Runtime::system_call(u64 next_rip) {
 
 bool Runtime::system_return() {
     u64 flags = v_.gpr[R11] & 0x3c'7fd7, rip = v_.gpr[Rcx];
-    if (!mode_.code64() || v_.cpl != 0 || !(v_.paging.efer & efer::sce) || (flags | v_.system_flags) & flag::tf || !canonical(rip)) return false;
+    if (!mode_.code64() || v_.cpl != 0 || !(v_.paging.efer & efer::sce) || (flags | v_.system_flags) & (flag::tf | flag::ac) || !canonical(rip)) return false;
     set_rflags(v_, flags);
     change_privilege(3, static_cast<u16>(bits(v_.star, 63, 48) + 16) | 3, rip);
     return true;
