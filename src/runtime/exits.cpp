@@ -33,8 +33,10 @@ void Runtime::left() {
             return run_again_in_cpp();
         default: break;
     }
-    trace(TraceEvent::Fault, "host estat pc", v_.host.estat, v_.host.pc);
-    trace(TraceEvent::Fault, "host ra badi", v_.host.temp[9], v_.host.badi);
+    if ((v_.host.prmd & 3) != 3 || options_.trace.has(TraceEvent::Fault)) {
+        trace(TraceEvent::Fault, "host estat pc", v_.host.estat, v_.host.pc);
+        trace(TraceEvent::Fault, "host ra badi", v_.host.temp[9], v_.host.badi);
+    }
     lost("an exception in translated code that nothing can cause");
 }
 
@@ -208,12 +210,16 @@ void Runtime::on_interrupt() {
     if (!interrupt_ready() && board_.stop() == Stop::None && !called && !(v_.interrupt_waiting && in_block_that_sets_if(v_.host.pc))) return;
     if (step_.active && !in_string_code(v_.host.pc)) return;  // the interrupted instruction is being finished already
     if (boundary_or_step(v_.host.pc)) return dispatch();
-    // Neither here, nor at the end of a step that may be a long string instruction's: try again soon.
+    // Neither here, nor at the end of a step that may be a long string instruction's: try again soon. A program that has led
+    // its returns astray may never come to a place that serves.
+    if (step_.active) missed_boundaries_ = 0;
+    else if (++missed_boundaries_ == most_missed_boundaries && user()) return lost("no instruction ever ends");
     set_timer(std::min(timer_, board_.now() + soon));
 }
 
 void Runtime::dispatch() {
     step_.active = false;
+    missed_boundaries_ = 0;
     for (;;) {
         stats_.dispatches++;
         if (board_touched_ || v_.shutdown) {

@@ -211,6 +211,8 @@ class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
 
     Mode mode_;                  // of the CPU now; mode_changed() renews it
     bool board_touched_ = true;  // the board may have another timer, interrupt or wish to stop than before
+    static constexpr unsigned most_missed_boundaries = 1000;
+    unsigned missed_boundaries_ = 0;  // interrupts in a row that found no boundary
     bool must_dispatch_ = false; // the instruction that ran in C++ changed what its block assumed
     bool flushed_code_ = false;  // blocks are gone: none may be resumed
     u64 timer_ = ~u64{0};        // what the host's timer is set to
