@@ -131,7 +131,7 @@ Guest<> mov_debug(Vcpu& v, const Insn& i) {
         value = n == 6 ? (value & 0xe00f) | 0xffff'0ff0 : (value & 0xffff'2fff) | 0x400;
     }
     v.dr[n] = value;
-    if (n == 7) v.platform->mode_changed(v);
+    if (n == 7) v.system_flags &= ~flag::rf, v.platform->mode_changed(v);
     return {};
 }
 

@@ -1,4 +1,5 @@
 // What IOPL governs: CLI, STI, PUSHF, POPF, IN, OUT; and HLT.
+#include "cpu/breakpoints.hpp"
 #include "cpu/control.hpp"
 #include "cpu/operands.hpp"
 #include "cpu/platform.hpp"
@@ -46,6 +47,7 @@ Guest<> popf(Vcpu& v, const Insn& i) {
 
 // Intel SDM vol. 1, "I/O Permission Bit Map".
 Guest<> check_port(Vcpu& v, u16 port, unsigned size) {
+    if (breakpoints_enabled(v)) [[unlikely]] note_port(v, port, size);
     if (!v.protected_mode() || (v.cpl <= flag_iopl(v) && !v.v8086())) return {};
     if (!v.tr.present() || !(v.tr.access & 8) || v.tr.limit < 0x67) return gp();
     u64 map = TRY(read(v, v.tr.base + 0x66, Width::Word, As::Supervisor));

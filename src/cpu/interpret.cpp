@@ -2,6 +2,7 @@
 
 #include <Zydis/Mnemonic.h>
 
+#include "cpu/breakpoints.hpp"
 #include "cpu/operands.hpp"
 #include "cpu/semantics.hpp"
 
@@ -74,20 +75,31 @@ Guest<Insn> fetch(Vcpu& v) {
 Guest<> interpret(Vcpu& v) {
     const bool single_step = v.system_flags & flag::tf;
     const bool shadowed = v.shadow;
+    const u64 at = v.rip, resumed = v.system_flags & flag::rf;
+    const bool watched = breakpoints_enabled(v);
+    if (!v.shadow_blocks_nmi) v.breakpoint_hits = 0;  // what MOV SS has hit is told after this instruction
+    if (watched && !resumed)
+        if (u64 hit = instruction_breakpoints(v, v.code64() ? at : (v.seg[Cs].base + at) & 0xffff'ffff))
+            return std::unexpected(Fault{.vector = Vector::Db, .dr6 = hit});
+    const u64 hit_before = v.breakpoint_hits;
     Insn insn = TRY(fetch(v));
     v.shadow = v.shadow_blocks_nmi = false;
     v.next_rip = following_rip(v, insn);
+    if (watched) v.system_flags &= ~flag::rf;  // IRET may set it anew
     auto done = semantics_of(insn)(v, insn);
     if (!done) {
         v.next_rip = following_rip(v, insn);
         v.shadow = shadowed;
+        v.system_flags |= resumed;
+        v.breakpoint_hits = hit_before;
         return done;
     }
     v.rip = v.next_rip;
+    if (v.rip == at) v.system_flags |= resumed;  // a repeated instruction has not ended
     const bool cleared = clears_trap(insn) && !(v.system_flags & flag::tf);
-    if (single_step && !cleared && !v.shadow_blocks_nmi)
-        return std::unexpected(
-            Fault{.vector = Vector::Db, .has_error = false, .error = 0, .address = 0, .dr6 = 1 << 14, .trap = true});
+    const u64 traps = v.breakpoint_hits | (single_step && !cleared ? 1 << 14 : 0);
+    if (traps && !v.shadow_blocks_nmi)
+        return std::unexpected(Fault{.vector = Vector::Db, .dr6 = traps, .trap = true});
     return {};
 }
 

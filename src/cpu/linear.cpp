@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "cpu/breakpoints.hpp"
 #include "cpu/platform.hpp"
 
 namespace bmbt {
@@ -76,6 +77,7 @@ Guest<Stretch> translate(Vcpu& v, u64 linear, u64 size, Access access) {
         s.part[0] = TRY(translate_page(v, linear, here, access));
         s.part[1] = TRY(translate_page(v, next, size - here, access));
     }
+    if (breakpoints_enabled(v) && !access.fetch) [[unlikely]] note_access(v, linear, size, access.write);
     if (v.watch && !access.fetch) [[unlikely]] v.watch->accessed(linear, size, access.write);
     return s;
 }

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "cpu/breakpoints.hpp"
 #include "cpu/control.hpp"
 #include "cpu/operands.hpp"
 #include "cpu/platform.hpp"
@@ -53,7 +54,8 @@ class StringRun {
     Guest<> run() {
         if (kind_ == Kind::Ins || kind_ == Kind::Outs) CHECK(check_port(v_, v_.gpr[Rdx], size_));
         if (!i_.rep && !i_.repne) return element();
-        u64 budget = v_.system_flags & flag::tf ? size_ : piece_budget;
+        // A trap comes after each element.
+        u64 budget = v_.system_flags & flag::tf || breakpoints_enabled(v_) ? size_ : piece_budget;
         while (count()) {
             if (!budget) {
                 v_.next_rip = v_.rip;

@@ -1,6 +1,7 @@
 // From where the guest is to a block: the mode that code depends on, the fetch translation, look-up, translation.
 #include <algorithm>
 
+#include "cpu/breakpoints.hpp"
 #include "cpu/linear.hpp"
 #include "cpu/vcpu_offsets.inc"
 #include "runtime/runtime.hpp"
@@ -25,7 +26,7 @@ Mode Runtime::mode_of_cpu() const {
     bool sse = !(cr0 & (cr0::em | cr0::ts)) && cr4 & cr4::osfxsr;
     Mode m;
     m.raw = static_cast<u32>(Mode::cpl_(v.cpl) | Mode::sse_(sse) | Mode::mxcsr_default_((v.mxcsr & 0xffc0) == 0x1f80) |
-                             Mode::single_step_(v.system_flags & flag::tf || alignment_checked(v)) | Mode::tsc_(v.cpl == 0 || !(cr4 & cr4::tsd)) |
+                             Mode::single_step_(v.system_flags & flag::tf || breakpoints_enabled(v) || alignment_checked(v)) | Mode::tsc_(v.cpl == 0 || !(cr4 & cr4::tsd)) |
                              Mode::x87_(!(cr0 & (cr0::em | cr0::ts))));
     if (v.code64()) {
         constexpr u64 code64 = Mode::code_size_(static_cast<u64>(CodeSize::Bits64)) | Mode::stack_(3) | Mode::long_mode_(1) |

@@ -4,6 +4,7 @@
 #pragma once
 #include <cstring>
 
+#include "cpu/breakpoints.hpp"
 #include "cpu/interpret.hpp"
 #include "cpu/platform.hpp"
 #include "cpu/semantics.hpp"
@@ -50,6 +51,10 @@ class InterpretedMachine final : public Platform, public MapListener {
             if (n % 1024 == 0 && wanted()) return End::Asked;
             if (clock.now() >= pc_->next_timer()) pc_->run_timers();
             if (pc_->take_nmi()) cpu.nmi_pending = true;
+            if (cpu.nmi_pending && !cpu.nmi_blocked && !cpu.shadow) {
+                cpu.nmi_pending = cpu.halted = false;
+                interrupt(cpu, 2);
+            }
             if (pc_->interrupt_pending() && (cpu.system_flags & x86::flag::if_) && !cpu.shadow) {
                 cpu.halted = false;
                 interrupt(cpu, pc_->acknowledge_interrupt());
@@ -155,7 +160,7 @@ class InterpretedMachine final : public Platform, public MapListener {
         return &d;
     }
     x86::Guest<> step() {
-        const Decoded* d = cpu.system_flags & x86::flag::tf ? nullptr : decoded();
+        const Decoded* d = cpu.system_flags & x86::flag::tf || breakpoints_enabled(cpu) ? nullptr : decoded();
         if (!d) return interpret(cpu);
         const bool shadowed = cpu.shadow;
         cpu.shadow = cpu.shadow_blocks_nmi = false;

@@ -39,7 +39,7 @@ def command(machine, rom, folder, interpreter):
     if machine == "bmbt":
         return [ROOT / "bmbt", "run", "--bios", rom, "--memory", "128M", "--icount", "--no-reboot"], None
     if machine == "qemu":
-        return ["qemu-system-x86_64", "-cpu", "max", "-m", "128", "-bios", rom, "-display", "none", "-serial", "stdio",
+        return ["qemu-system-x86_64", "-cpu", "max,vendor=GenuineIntel", "-m", "128", "-bios", rom, "-display", "none", "-serial", "stdio",
                 "-monitor", "none", "-no-reboot", "-net", "none", "-accel", "tcg"], None
     serial, config = folder / "serial", folder / "bochsrc"
     serial.touch()

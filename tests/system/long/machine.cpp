@@ -144,6 +144,10 @@ extern "C" void main() {
     check_pages();
     check_control();
     check_privilege();
+    check_gates();
+    check_system_calls();
+    check_interrupts();
+    check_debug();
     print_summary();
 }
 

@@ -1,0 +1,247 @@
+// Interrupts of the local APIC: when they come, which first, and what holds them back. Intel SDM vol. 3, "Masking
+// Maskable Hardware Interrupts", "Handling Multiple NMIs", "Interrupt Priority in Legacy APIC"; vol. 2, "STI", "MOV".
+#include "long/machine.hpp"
+
+namespace guest {
+namespace {
+
+constexpr uptr apic = 0xfee0'0000;
+volatile u32& apic_register(unsigned offset) { return at<u32>(apic + offset); }
+constexpr unsigned id = 0x20, ppr = 0xa0, eoi = 0xb0, spurious = 0xf0, isr = 0x100, irr = 0x200, esr = 0x280,
+                   icr = 0x300, icr_high = 0x310, lvt_timer = 0x320, lint0 = 0x350, timer_initial = 0x380,
+                   timer_divide = 0x3e0;
+constexpr u32 to_self = 1 << 18;
+
+bool bit_of(unsigned bank, unsigned vector) { return apic_register(bank + vector / 32 * 16) >> vector % 32 & 1; }
+
+void send(unsigned vector) { apic_register(icr) = to_self | vector; }
+
+CODE(64, nothing, "nop\nnop\nnop\nnop")
+CODE(64, sti_nop, "sti\nnop\nnop")
+CODE(64, sti_cli, "sti\ncli\nnop")
+CODE(64, sti_sti, "sti\nsti\nnop\nnop")
+CODE(64, popf_, "push rax\npopfq\nnop\nnop")
+CODE(64, sti_hlt, "sti\nhlt\nnop")
+CODE(64, store, "mov [rdi], eax\nnop")
+CODE(64, ipi, "mov [rdi], eax\nnop\nnop\nnop\nnop\nnop\nnop\nnop\nnop")
+CODE(64, tpr_lowered, "mov cr8, rax\nnop\nnop\nnop\nnop\nnop\nnop\nnop\nnop")
+CODE(64, loop_forever, "1: jmp 1b")
+CODE(64, count_forever, "1: inc rcx\nmov [rbx], rcx\njmp 1b")
+
+// Leaves nothing pending and nothing in service.
+void settle() {
+    write_cr8(0);
+    for (unsigned n = 0; n < 256; ++n) {
+        bool serving = false, waiting = false;
+        for (unsigned bank = 0; bank < 0x80; bank += 16)
+            serving |= apic_register(isr + bank) != 0, waiting |= apic_register(irr + bank) != 0;
+        if (!serving && !waiting) return;
+        if (serving) {
+            apic_register(eoi) = 0;
+            continue;
+        }
+        Regs r = kernel(nothing());
+        r.flags |= flag::if_;
+        run(r);
+    }
+}
+
+void check_shadows() {
+    struct Row {
+        const char* name;
+        Code (*code)();
+        unsigned after;  // where it comes, from the first instruction
+    };
+    constexpr Row rows[] = {{"STI", sti_nop, 2}, {"STI STI", sti_sti, 2}, {"POPF", popf_, 2}};
+    for (const Row& row : rows) {
+        settle();
+        send(0x40);
+        Regs r = kernel(row.code());
+        r.gpr[Rax] = row.code == popf_ ? flag::if_ | flag::reserved1 : sel::kernel_data;
+        run(r);
+        Check(Name("interrupt after") << row.name)
+            .ends(trapped, row.code(), trap_at(0x40, row.code().at + row.after))
+            .is("handler's IF", trapped.handler_flags & flag::if_, 0);
+    }
+    settle();
+    send(0x40);
+    run(kernel(sti_cli()));
+    Check("STI CLI lets no interrupt in").ends(trapped, sti_cli(), done).is("IRR", bit_of(irr, 0x40), 1);
+    for (auto [level, mode] : levels) {
+        Regs r = mode(nothing());
+        r.flags |= flag::if_;
+        run(r);
+        Check(Name("interrupt after IRETQ") << level)
+            .ends(trapped, nothing(), trap_at(0x40, nothing().begin))
+            .is("ISR", bit_of(isr, 0x40), 1)
+            .is("IRR", bit_of(irr, 0x40), 0);
+        settle();
+        send(0x40);
+        // With TF: the trap of STI comes before the interrupt that it allows.
+        r = mode(sti_nop());
+        r.flags |= flag::tf | flag::iopl3;
+        run(r);
+        Check(Name("TF and STI with an interrupt waiting") << level)
+            .ends(trapped, sti_nop(), trap_at(1, sti_nop().at + 1));
+    }
+    for (auto [level, mode] : levels) {
+        settle();
+        send(0x40);
+        Regs r = mode(store());
+        r.flags |= flag::if_;
+        r.gpr[Rdi] = address(user_page), r.gpr[Rax] = 0x1234;
+        at<u32>(address(user_page)) = 0;
+        run(r);
+        Check(Name("interrupt before the first store") << level)
+            .ends(trapped, store(), trap_at(0x40, store().begin))
+            .is("memory", at<u32>(address(user_page)), 0);
+    }
+    settle();
+    Regs r = kernel(ipi());
+    r.flags |= flag::if_;
+    r.gpr[Rdi] = apic + icr, r.gpr[Rax] = to_self | 0x41;
+    run(r);
+    Check("interrupt sent to itself with IF").is("vector", trapped.vector, 0x41);
+    settle();
+}
+
+void check_priorities() {
+    auto arriving = [](bool user_mode = false) {
+        Regs r = user_mode ? user(nothing()) : kernel(nothing());
+        r.flags |= flag::if_;
+        return run(r).vector;
+    };
+    send(0x40), send(0x62), send(0x61);
+    Check("highest vector first").is("vector", arriving(), 0x62);
+    Check("nothing of the same class while in service").is("vector", arriving(), 3).is("PPR", apic_register(ppr), 0x60);
+    send(0x70);
+    Check("a higher class comes through").is("vector", arriving(), 0x70);
+    apic_register(eoi) = 0;
+    Check("the EOI ends the highest").is("PPR", apic_register(ppr), 0x60);
+    apic_register(eoi) = 0;
+    Check("then the next of the class").is("vector", arriving(), 0x61);
+    apic_register(eoi) = 0;
+    Check("then the lower class").is("vector", arriving(), 0x40);
+    settle();
+    for (unsigned task = 3; task < 7; ++task) {
+        write_cr8(task);
+        send(0x50);
+        const u64 got = arriving(true);
+        write_cr8(0);
+        Check(Name("vector 50h and TPR") << task).is("vector", got, task < 5 ? 0x50 : 3);
+        if (got == 3) arriving();
+        settle();
+    }
+    write_cr8(15);
+    send(0x90);
+    Regs r = kernel(tpr_lowered());
+    r.flags |= flag::if_;
+    run(r);
+    Check("lowering CR8 lets it in")
+        .is("vector", trapped.vector, 0x90)
+        .is("RIP", trapped.rip >= tpr_lowered().begin + 4, 1);
+    settle();
+    apic_register(esr) = 0;
+    apic_register(icr) = to_self | 5;
+    apic_register(esr) = 0;
+    Check("a vector below 16 is an error").is("ESR", (apic_register(esr) & 0x60) != 0, 1);
+    settle();
+}
+
+void check_timer() {
+    settle();
+    apic_register(timer_divide) = 0xb;
+    apic_register(lvt_timer) = 0x55;
+    apic_register(timer_initial) = 1000;
+    run(kernel(sti_hlt()));
+    Check("HLT ends with the timer").ends(trapped, sti_hlt(), trap_at(0x55, sti_hlt().at + 2));
+    settle();
+    apic_register(timer_initial) = 100'000;
+    Regs r = user(loop_forever());
+    r.flags |= flag::if_;
+    run(r);
+    Check("the timer interrupts a jump to itself").ends(trapped, loop_forever(), trap_at(0x55, loop_forever().at));
+    settle();
+    apic_register(timer_initial) = 100'000;
+    r = user(count_forever());
+    r.flags |= flag::if_;
+    r.gpr[Rbx] = address(user_page);
+    at<u64>(address(user_page)) = 0;
+    run(r);
+    const u64 stored = at<u64>(address(user_page)), counted = trapped.gpr[Rcx],
+              where = trapped.rip - count_forever().begin;
+    // At an instruction's boundary, with the state that belongs to it.
+    Check("the timer's interrupt comes between instructions")
+        .is("vector", trapped.vector, 0x55)
+        .is("boundary", where == 0 || where == 3 || where == 6, 1)
+        .is("stored", stored, where == 3 ? counted - 1 : counted);
+    settle();
+    apic_register(lvt_timer) = 1 << 16 | 0x55;
+    apic_register(timer_initial) = 100;
+    for (unsigned n = 0; n < 1000 && apic_register(0x390); ++n) {
+    }
+    Check("a masked timer sends nothing").is("IRR", bit_of(irr, 0x55), 0);
+}
+
+// --- NMIs
+extern "C" volatile u64 nmi_count;
+volatile u64 nmi_count;
+// The handler sends another one at its first call, and ends the run at its second.
+CODE(64, nmi_handler,
+     "inc qword ptr [nmi_count]\ncmp qword ptr [nmi_count], 2\nje nmi_handler_end\nmov [rdi], eax\nnop\nnop\nnop\nnop\n"
+     "nop\nnop\nnop\nnop\nmov ebx, 0x1234\niretq")
+CODE(64, nmi_sent, "mov [rdi], eax\nnop\nnop\nnop\nnop\nnop\nnop\nnop\nnop\nud2")
+
+void check_nmi() {
+    apic_register(icr_high) = apic_register(id);
+    Regs r = kernel(nmi_sent());
+    r.gpr[Rdi] = apic + icr, r.gpr[Rax] = 0x400;
+    run(r);
+    Check("NMI with IF clear").is("vector", trapped.vector, 2);
+    nmi_count = 0;
+    set_gate(2, nmi_handler().begin, sel::kernel_code, 0x8e, 0);
+    run(r);
+    reset_gate(2);
+    Check("NMIs are blocked until IRETQ")
+        .ends(trapped, nmi_handler(), done)
+        .is("count", nmi_count, 2)
+        .is("RBX", trapped.gpr[Rbx], 0x1234);
+}
+
+// The 8259 pair, with the local APIC passing its line on.
+void check_pic() {
+    settle();
+    constexpr u8 commands[][2] = {{0x20, 0x11}, {0x21, 0x20}, {0x21, 4}, {0x21, 1},    {0xa0, 0x11},
+                                  {0xa1, 0x28}, {0xa1, 2},    {0xa1, 1}, {0x21, 0xfe}, {0xa1, 0xff}};
+    for (auto [port, value] : commands) outb(port, value);
+    apic_register(lint0) = 0x700;  // ExtINT
+    outb(0x43, 0x30), outb(0x40, 0x00), outb(0x40, 0x10);
+    run(kernel(sti_hlt()));
+    Check("the PIT's interrupt through the 8259").ends(trapped, sti_hlt(), trap_at(0x20, sti_hlt().at + 2));
+    outb(0x20, 0x0b);
+    Check("the 8259's in-service bit").is("ISR", inb(0x20), 1);
+    outb(0x20, 0x20);
+    outb(0x20, 0x0b);
+    Check("the 8259's EOI").is("ISR", inb(0x20), 0);
+    outb(0x21, 0xff);
+    outb(0x43, 0x30), outb(0x40, 0x00), outb(0x40, 0x01);
+    apic_register(lvt_timer) = 0x55;
+    apic_register(timer_initial) = 10'000'000;
+    run(kernel(sti_hlt()));
+    Check("a masked line does not come").is("vector", trapped.vector, 0x55);
+    settle();
+}
+
+}  // namespace
+
+void check_interrupts() {
+    apic_register(spurious) = 0x1ff;
+    apic_register(lint0) = 1 << 16;
+    check_shadows();
+    check_priorities();
+    check_timer();
+    check_nmi();
+    check_pic();
+}
+
+}  // namespace guest
