@@ -148,6 +148,8 @@ extern "C" void main() {
     check_system_calls();
     check_interrupts();
     check_debug();
+    check_invalidation();
+    check_self_modifying();
     print_summary();
 }
 
