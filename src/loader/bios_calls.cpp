@@ -59,12 +59,24 @@ constexpr u8 code[] = {
     0x83, 0x66, 0x06, 0xfe,                  // and word [bp + 6], ~CF
     0x5d,                                    // pop bp
     0xcf,                                    // iret
+    // tick: the timer's interrupt, counted in the BIOS data area
+    0x50,                          // push ax
+    0x1e,                          // push ds
+    0xb8, 0x40, 0x00,              // mov ax, 40h
+    0x8e, 0xd8,                    // mov ds, ax
+    0x66, 0xff, 0x06, 0x6c, 0x00,  // inc dword [6Ch]
+    0xb0, 0x20,                    // mov al, 20h
+    0xe6, 0x20,                    // out 20h, al
+    0x1f,                          // pop ds
+    0x58,                          // pop ax
+    0xcf,                          // iret
 };
 static_assert(sizeof code <= count_at - code_at && sizeof(E820Entry) == 20);
 constexpr u16 halted = code_at, unsupported = code_at + 0x04, ignored = code_at + 0x0f, screen = code_at + 0x10,
-              memory_size = code_at + 0x1b, system = code_at + 0x1f;
+              memory_size = code_at + 0x1b, system = code_at + 0x1f, tick = code_at + sizeof code - 19;
 
 u16 handler(unsigned vector) {
+    if (vector == 0x08) return tick;
     if (vector < 0x10) return halted;
     if (vector == 0x10) return screen;
     if (vector == 0x12) return memory_size;

@@ -1,5 +1,5 @@
 // What a kernel that goes back to real mode finds of a BIOS after a direct boot: a vector table, the memory map by
-// INT 15h E820h, and for the rest the answer that a call is not supported. Enough for GRUB, which asks for no more
+// INT 15h E820h, a counted timer interrupt, and for the rest the answer that a call is not supported. Enough for GRUB, which asks for no more
 // without disks.
 #pragma once
 #include "loader/memory_map.hpp"

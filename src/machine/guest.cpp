@@ -34,6 +34,7 @@ Result<CpuState> load_guest(const Config& config, const GuestFiles& files, Physi
                               .acpi_rsdp = pc.prepare_direct_boot()};
     if (is_linux(files.kernel)) return load_linux(memory, request);
     place_bios_calls(memory, map);
+    pc.start_bios_interrupts();
     return load_multiboot(memory, request);
 }
 

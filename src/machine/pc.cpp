@@ -119,6 +119,16 @@ u64 Pc::prepare_direct_boot() {
     return firmware_.place_tables();
 }
 
+void Pc::start_bios_interrupts() {
+    struct {
+        u16 port;
+        u8 value;
+    } constexpr writes[] = {{0x20, 0x11}, {0x21, 0x08}, {0x21, 0x04}, {0x21, 0x01}, {0x21, 0xfe},
+                            {0xa0, 0x11}, {0xa1, 0x70}, {0xa1, 0x02}, {0xa1, 0x01}, {0xa1, 0xff},
+                            {0x43, 0x36}, {0x40, 0x00}, {0x40, 0x00}};
+    for (auto [port, value] : writes) port_out(port, Width::Byte, value);
+}
+
 u64 Pc::mmio_read(u64 gpa, Width w) {
     const u64 apic = gpa - lapic_.page();
     return lapic_.xapic() && apic < page_size ? lapic_.read(apic, w) : mmio_.read(gpa, w);

@@ -46,6 +46,9 @@ class Pc final : public Board {
 
     // Direct boot: what firmware would have left behind. Returns the address of the ACPI root pointer.
     u64 prepare_direct_boot();
+    // What a kernel that goes back to real mode relies on: the 8259 pair at vectors 8 and 70h with the timer's interrupt
+    // alone let through, and the timer at its 18.2 Hz.
+    void start_bios_interrupts();
 
     u32 port_in(u16 port, Width w) override { return ports_.read(port, w); }
     void port_out(u16 port, Width w, u32 value) override { ports_.write(port, w, value); }

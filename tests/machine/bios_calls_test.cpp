@@ -58,5 +58,38 @@ TEST(BiosCalls, GiveTheMemoryMapAndRefuseTheRest) {
     EXPECT_EQ(kib, 639);
 }
 
+// Waits for three ticks and writes their count, which began at 5, to 8000h.
+const u8 waiter[] = {
+    0xbc, 0x00, 0x70,                                      // mov sp, 7000h
+    0x66, 0xc7, 0x06, 0x6c, 0x04, 0x05, 0x00, 0x00, 0x00,  // mov dword [46Ch], 5
+    0xb4, 0x77,                                            // mov ah, 77h
+    0xfb, 0xf4,                                            // sti; hlt
+    0xf4,                                                  // hlt
+    0xf4,                                                  // hlt
+    0xfa,                                                  // cli
+    0x80, 0xfc, 0x77,                                      // cmp ah, 77h
+    0x75, 0x06,                                            // jne 1f
+    0xa1, 0x6c, 0x04,                                      // mov ax, [46Ch]
+    0xa3, 0x00, 0x80,                                      // mov [8000h], ax
+    0xf4,                                                  // 1: hlt
+};
+
+TEST(BiosCalls, TheTimerTicks) {
+    Config config;
+    config.memory = 16_MiB;
+    config.boot = Boot::Raw;
+    config.raw_address = 0x7c00;
+    StringSink console;
+    InterpretedMachine machine(config, {waiter, {}}, console, console);
+    ASSERT_TRUE(machine.power_on());
+    place_bios_calls(machine.physical(), direct_boot_map(RamLayout(config.memory)));
+    machine.pc().start_bios_interrupts();
+    EXPECT_EQ(machine.run(10'000, [] { return false; }), InterpretedMachine::End::Halted);
+    u16 ticks = 0;
+    machine.physical().read(0x8000, &ticks, sizeof ticks);
+    EXPECT_EQ(ticks, 8);
+    EXPECT_NEAR(static_cast<double>(machine.clock.now()), 2 * 54.9e6, 1e6) << "the first comes with the setting";
+}
+
 }  // namespace
 }  // namespace bmbt
