@@ -47,7 +47,8 @@ Draft Generator::make(u64 number) const {
         Draft d;
         d.mode = turn.mode;
         d.seed = nonzero(r.next());
-        bool done = sequences_ && r.one_in(5) ? sequence(r, turn.mode, d) : single(r, turn, static_cast<int>(number / turns_.size() & 0xffff), d);
+        bool done = sequences_ && r.one_in(5) ? sequence(r, turn.mode, d)
+                                              : single(r, turn, static_cast<int>(number / turns_.size() & 0xffff), d);
         if (done && d.code.size() <= max_code) return d;
     }
 }
@@ -57,10 +58,10 @@ bool Generator::single(Random& r, const Turn& turn, int round, Draft& d) const {
     if (turn.form->notes.find(note::user) != std::string::npos) d.options |= option::user_only;
     choose_entry(r, d);
     d.reset_state();
-    // Alignment is checked in programs alone. How far a frame has come when it faults is the CPU's own affair, and
-    // whether the images of FXSAVE and XSAVE are checked.
+    // Alignment is checked in programs alone. How far a frame has come when it faults is the CPU's own affair,
+    // which of two operands is named, and whether the images of FXSAVE and XSAVE are checked.
     bool open = turn.form->group == "far" || turn.form->group == "state" || turn.form->opcode.starts_with("0F AE") ||
-                std::string(turn.form->name) == "enter";
+                std::string(turn.form->name) == "enter" || std::string(turn.form->name).starts_with("cmps");
     if (!open && r.one_in(40)) d.before.flags |= x86::flag::ac, d.options |= option::user_only;
     Encoder e(r, *turn.form, d);
     e.turn = round;
