@@ -18,7 +18,8 @@ constexpr u16 user_code32 = 0xc0fb, user_data32 = 0xc0f3, user_code64 = 0xa0fb;
 constexpr u16 kernel_code32 = 0xc09b, kernel_code64 = 0xa09b, kernel_data32 = 0xc093;
 constexpr u16 available = 0x1000;  // Linux sets AVL in what modify_ldt makes
 constexpr u16 user_code16 = available | 0x00fb, user_data16 = available | 0x00f3, user_small = available | 0x40f3,
-              user_down = available | 0x40f7;
+              user_down = available | 0x40f7, user_absent = available | 0x4073, user_read_only = available | 0x40f1,
+              user_execute_only = available | 0x40f9, user_down16 = available | 0x00f7;
 constexpr u16 kernel_code16 = available | 0x009b, kernel_data16 = available | 0x0093;
 
 // The kernel's own selectors: those of Linux, and two LDT entries that only exist at CPL 0.
@@ -66,10 +67,16 @@ void GuestMachine::build_segments() {
     descriptor(Ldt, selector::data16, layout::region, 0xffff, user_data16);
     descriptor(Ldt, selector::fs32, layout::fs_base32, layout::fs_limit32, user_small);
     descriptor(Ldt, selector::gs32, layout::gs_base32, layout::gs_limit32, user_down);
-    descriptor(Ldt, kernel_selector::code16, layout::region, 0xffff, kernel_code16);
-    descriptor(Ldt, kernel_selector::data16, layout::region, 0xffff, kernel_data16);
+    descriptor(Ldt, selector::absent, layout::region, 0xffff, user_absent);
+    descriptor(Ldt, selector::read_only, layout::region, 0xffff, user_read_only);
+    descriptor(Ldt, selector::execute_only, layout::region, 0xffff, user_execute_only);
+    descriptor(Ldt, selector::down16, layout::region, 0x4fff, user_down16);
+    if (variant_.kernel) {
+        descriptor(Ldt, kernel_selector::code16, layout::region, 0xffff, kernel_code16);
+        descriptor(Ldt, kernel_selector::data16, layout::region, 0xffff, kernel_data16);
+    }
     v_.gdtr = {.base = linear_of(Gdt), .limit = 0x7f};
-    v_.ldtr = {.selector = 0x50, .access = 0x82, .limit = variant_.kernel ? 0x2fu : 0x1fu, .base = linear_of(Ldt)};
+    v_.ldtr = {.selector = 0x50, .access = 0x82, .limit = selector::ldt_entries * 8u - 1, .base = linear_of(Ldt)};
 }
 
 // Interrupt gates, those of INT3 and INTO open to programs; in long mode all switch to the first interrupt stack.

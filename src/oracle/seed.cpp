@@ -124,9 +124,12 @@ void interesting_extended(Random& r, u8 out[10]) {
     u32 exponent = static_cast<u32>(r.next()) & 0xffff;
     switch (r.below(10)) {
         case 0: significand = 0, exponent &= 0x8000; break;
-        case 1: significand = 1ull << 63, exponent |= 0x7fff; break;                       // infinity
-        case 2: significand = r.next() | 1ull << 63, exponent |= 0x7fff; break;            // NaN
-        case 3: significand = r.next() & ~0ull >> 1, exponent &= 0x8000; break;            // denormal
+        case 1: significand = 1ull << 63, exponent |= 0x7fff; break;             // infinity
+        case 2: significand = r.next() | 1ull << 63, exponent |= 0x7fff; break;  // NaN
+        case 3:                                                                  // denormal, pseudo-denormal
+            significand = (r.next() & ~0ull >> 1) | u64{exponent & 1} << 63;
+            exponent &= 0x8000;
+            break;
         case 4: significand = 1ull << 63, exponent = (exponent & 0x8000) | 0x3fff; break;  // one
         case 5: significand = r.next(); break;                                             // unnormals among them
         case 6:                                                                            // an integer

@@ -26,7 +26,9 @@ constexpr u32 fs_base32 = region + 0x4000, fs_limit32 = 0x1fff, gs_base32 = regi
 namespace selector {
 constexpr u16 code32 = 0x23, data32 = 0x2b, code64 = 0x33;
 constexpr u16 code16 = 0x07, data16 = 0x0f, fs32 = 0x17, gs32 = 0x1f;
-constexpr u16 ldt_entries = 4;
+// What may be loaded and not used, or not even that. Entries 4 and 5 are empty for a program.
+constexpr u16 absent = 0x37, read_only = 0x3f, execute_only = 0x47, down16 = 0x4f;
+constexpr u16 ldt_entries = 10;
 }  // namespace selector
 
 // The image of FXSAVE64 up to the last XMM register. Intel SDM vol. 1, "FXSAVE Area".

@@ -14,8 +14,8 @@ bool starts(const Encoder& e, const char* name) { return std::string(e.form.name
 }  // namespace
 
 u16 random_selector(Random& r) {
-    static constexpr u16 selectors[] = {0,    1,    2,    3,    0x2b, 0x2b, 0x28, 0x2a, 0x23, 0x33,
-                                        0x0f, 0x0f, 0x0e, 0x17, 0x1f, 0x07, 0x10, 0x18, 0x27, 0x83};
+    static constexpr u16 selectors[] = {0,    1,    2,    3,    0x2b, 0x2b, 0x28, 0x2a, 0x23, 0x33, 0x0f, 0x0f, 0x0e,
+                                        0x17, 0x1f, 0x07, 0x10, 0x18, 0x27, 0x83, 0x37, 0x3f, 0x3c, 0x47, 0x4f, 0x57};
     return selectors[r.below(std::size(selectors))];
 }
 
@@ -126,6 +126,16 @@ void arrange_division(Encoder& e) {
     e.reserved |= 1 << Rax | 1 << Rdx;
 }
 
+void vary_mxcsr(Encoder& e) {
+    Random& r = e.random;
+    u32& mxcsr = e.draft.before.fx.mxcsr;
+    mxcsr = 0x1f80 | r.below(4) << 13;
+    if (r.one_in(3)) mxcsr |= 0x8000;               // flush to zero
+    if (r.one_in(3)) mxcsr |= 0x0040;               // denormals are zero
+    if (r.one_in(3)) mxcsr |= r.below(64);          // flags stay
+    if (r.one_in(4)) mxcsr &= ~(r.below(64) << 7);  // unmasked
+}
+
 void arrange_floats(Encoder& e) {
     Random& r = e.random;
     bool single = e.has(note::single);
@@ -150,13 +160,7 @@ void arrange_floats(Encoder& e) {
         if (!e.memory && r.one_in(8))
             std::memcpy(e.draft.before.fx.xmm[e.reg & 15], e.draft.before.fx.xmm[e.rm & 15], 16);
     }
-    if (r.one_in(2)) return;
-    u32& mxcsr = e.draft.before.fx.mxcsr;
-    mxcsr = 0x1f80 | r.below(4) << 13;
-    if (r.one_in(3)) mxcsr |= 0x8000;               // flush to zero
-    if (r.one_in(3)) mxcsr |= 0x0040;               // denormals are zero
-    if (r.one_in(3)) mxcsr |= r.below(64);          // flags stay
-    if (r.one_in(4)) mxcsr &= ~(r.below(64) << 7);  // unmasked
+    if (r.one_in(2)) vary_mxcsr(e);
 }
 
 u16 random_control(Random& r) {
@@ -328,7 +332,11 @@ void arrange_special(Encoder& e) {
         u64 target = code_target(e);
         e.immediate_chosen = true;
         e.immediate = r.below(64);
-        return arrange_stack(e, &target, e.pattern.operand_size == "v" ? e.operand_size : e.is64() ? 8 : e.is16() ? 2 : 4);
+        return arrange_stack(e, &target,
+                             e.pattern.operand_size == "v" ? e.operand_size
+                             : e.is64()                    ? 8
+                             : e.is16()                    ? 2
+                                                           : 4);
     }
     if (named(e, "enter") || named(e, "leave")) {
         arrange_stack(e);
@@ -388,7 +396,10 @@ void arrange(Encoder& e) {
         i64 at = static_cast<i64>(e.draft.entry) + static_cast<i64>(e.immediate);
         if (at < layout::code || at > layout::code_end - 32) e.immediate = near ? 0x20 : 0x40;
     }
-    if (e.has(note::single) || e.has(note::real)) arrange_floats(e);
+    if (e.has(note::single) || e.has(note::real))
+        arrange_floats(e);
+    else if (e.form.group == "convert" && e.random.one_in(2))
+        vary_mxcsr(e);  // integers to floating point
     if (e.has(note::x87)) arrange_x87(e);
     if (e.has(note::string)) return arrange_string(e);
     if (e.has(note::bit_string)) {
@@ -411,9 +422,34 @@ void arrange(Encoder& e) {
     if (e.has(note::indirect) && !e.memory) e.reserved |= 1 << e.rm;
 }
 
+namespace {
+
+// The segment register that the instruction loads, or -1.
+int loaded_segment(const Encoder& e) {
+    if (e.pattern.reg.kind == 'S') return static_cast<int>(e.reg);
+    static constexpr const char* names[] = {"es", "cs", "ss", "ds", "fs", "gs"};
+    for (int n = 0; n < 6; n++)
+        if (std::string(e.form.name).ends_with(names[n]) || named(e, (std::string("l") + names[n]).c_str())) return n;
+    return -1;
+}
+
+}  // namespace
+
 void append_after(Encoder& e) {
     // Unmasked exceptions show at the next waiting instruction.
     if (e.has(note::x87) && (e.draft.before.fx.fcw & 0x3f) != 0x3f && e.random.one_in(2)) e.draft.code.push_back(0x9b);
+    // A segment shows in what is reached through it: MOV EAX, seg:[address], or the other way round.
+    int seg = e.form.group != "segment" || e.is64() ? -1 : loaded_segment(e);
+    if (seg >= 0 && e.random.one_in(2)) {
+        u32 at = layout::data - 0x10 + e.random.below(layout::data_size + 0x20);
+        if (e.random.one_in(2)) at += e.is16() ? 0x1000 : layout::region;
+        static constexpr u8 prefixes[] = {0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65};
+        std::vector<u8>& code = e.draft.code;
+        for (u8 b : {prefixes[seg], static_cast<u8>(e.random.one_in(2) ? 0x8b : 0x89),
+                     static_cast<u8>(e.is16() ? 0x06 : 0x05)})
+            code.push_back(b);
+        for (unsigned n = 0; n < (e.is16() ? 2u : 4u); n++) code.push_back(static_cast<u8>(at >> 8 * n));
+    }
     // A base shows in what is read with it: MOV RAX, FS:[0].
     bool fs = named(e, "wrfsbase"), gs = named(e, "wrgsbase");
     if (!fs && !gs) return;

@@ -29,7 +29,8 @@ u32 code_offset(Encoder& e, u16 selector) {
     if (at >= e.draft.entry && at < e.draft.entry + 16u) at += 32;
     // A call beyond the limit is found out before or after the stack was written.
     if (e.random.one_in(16)) at = e.random.below(std::string(e.form.name) == "call" ? 0x1'0000 : 0x1'2000);
-    return selector == selector::code16 ? at : layout::region + at;
+    bool small = selector == selector::code16 || selector == selector::execute_only;
+    return small ? at : layout::region + at;
 }
 
 void arrange_far(Encoder& e) {

@@ -164,8 +164,12 @@ void take_signal(int number, void (*entry)()) {
     if (syscall(SYS_rt_sigaction, number, &action, nullptr, 8)) die("sigaction");
 }
 
-void make_ldt_entry(unsigned number, u32 base, u32 limit, unsigned contents, bool big) {
+enum class Use : u8 { All, NoWriteOrRead, None };
+
+void make_ldt_entry(unsigned number, u32 base, u32 limit, unsigned contents, bool big, Use use = Use::All) {
     user_desc d{};
+    d.read_exec_only = use == Use::NoWriteOrRead;
+    d.seg_not_present = use == Use::None;
     d.entry_number = number;
     d.base_addr = base;
     d.limit = limit;
@@ -195,6 +199,11 @@ Native::Native() {
     make_ldt_entry(selector::data16 >> 3, layout::region, 0xffff, MODIFY_LDT_CONTENTS_DATA, false);
     make_ldt_entry(selector::fs32 >> 3, layout::fs_base32, layout::fs_limit32, MODIFY_LDT_CONTENTS_DATA, true);
     make_ldt_entry(selector::gs32 >> 3, layout::gs_base32, layout::gs_limit32, MODIFY_LDT_CONTENTS_STACK, true);
+    constexpr u32 region = layout::region;
+    make_ldt_entry(selector::absent >> 3, region, 0xffff, MODIFY_LDT_CONTENTS_DATA, true, Use::None);
+    make_ldt_entry(selector::read_only >> 3, region, 0xffff, MODIFY_LDT_CONTENTS_DATA, true, Use::NoWriteOrRead);
+    make_ldt_entry(selector::execute_only >> 3, region, 0xffff, MODIFY_LDT_CONTENTS_CODE, true, Use::NoWriteOrRead);
+    make_ldt_entry(selector::down16 >> 3, region, 0x4fff, MODIFY_LDT_CONTENTS_STACK, false);
 
     syscall(SYS_arch_prctl, ARCH_GET_FS, &oracle_entry_data.host_fs_base);
     job.host = {0, 0, 0, 0, oracle_entry_data.host_fs_base, 0};
