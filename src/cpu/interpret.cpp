@@ -88,7 +88,7 @@ Guest<> interpret(Vcpu& v) {
     if (watched) v.system_flags &= ~flag::rf;  // IRET may set it anew
     auto done = semantics_of(insn)(v, insn);
     if (!done) {
-        v.next_rip = following_rip(v, insn);
+        if (!done.error().trap) v.next_rip = following_rip(v, insn);  // a trap knows where it goes on: in a new task, too
         v.shadow = shadowed;
         v.system_flags |= resumed;
         v.breakpoint_hits = hit_before;

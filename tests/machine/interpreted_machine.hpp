@@ -168,7 +168,7 @@ class InterpretedMachine final : public Platform, public MapListener {
         if (!cpu.code64()) next &= 0xffff'ffff;
         cpu.next_rip = next;
         if (auto done = d->semantics(cpu, d->insn); !done) {
-            cpu.next_rip = next;
+            if (!done.error().trap) cpu.next_rip = next;
             cpu.shadow = shadowed;
             return done;
         }

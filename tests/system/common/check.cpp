@@ -143,4 +143,11 @@ void* memcpy(void* to, const void* from, unsigned long size) {
     asm volatile("rep movsb" : "+D"(at), "+S"(from), "+c"(size)::"memory");
     return to;
 }
+void* memmove(void* to, const void* from, unsigned long size) {
+    if (to <= from || static_cast<const char*>(from) + size <= to) return memcpy(to, from, size);
+    void* last = static_cast<char*>(to) + size - 1;
+    from = static_cast<const char*>(from) + size - 1;
+    asm volatile("std\nrep movsb\ncld" : "+D"(last), "+S"(from), "+c"(size)::"memory");
+    return to;
+}
 }

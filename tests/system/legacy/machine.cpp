@@ -165,8 +165,6 @@ Regs v8086(const Code& c) {
 
 extern "C" {
 uptr entering_stack[2];  // ESP and SS, for LSS
-void enter_real();
-extern Trap low_trap;
 }
 
 const Trap& run(const Regs& r) {
@@ -175,6 +173,9 @@ const Trap& run(const Regs& r) {
     write_cr2(0);
     write_dr6(0xffff0ff0);
     asm volatile("call enter" ::: "memory", "cc");
+    // A processor may push a segment register as a word and leave what is above it.
+    uptr* const segments[] = {&trapped.cs, &trapped.ss, &trapped.ds, &trapped.es, &trapped.fs, &trapped.gs};
+    for (uptr* s : segments) *s &= 0xffff;
     return trapped;
 }
 
@@ -208,12 +209,24 @@ Paging::~Paging() {
 }
 
 void check_segment_loads();
+void check_real();
+void check_limits();
+void check_gates();
+void check_tasks();
+void check_v8086();
+void check_pages();
 
 extern "C" void main() {
     make_tables();
     make_descriptors();
     load_ldt();
     check_segment_loads();
+    check_real();
+    check_limits();
+    check_gates();
+    check_tasks();
+    check_v8086();
+    check_pages();
 }
 
 }  // namespace guest
