@@ -135,6 +135,7 @@ void check_system_calls();
 void check_invalidation();
 void check_self_modifying();
 void check_privilege();
+void check_state();
 
 extern "C" void main() {
     make_tables();
@@ -150,6 +151,7 @@ extern "C" void main() {
     check_debug();
     check_invalidation();
     check_self_modifying();
+    check_state();
     print_summary();
 }
 
