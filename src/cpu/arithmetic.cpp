@@ -140,7 +140,9 @@ Guest<> cmpxchg(Vcpu& v, const Insn& i) {
 
 // CMPXCHG8B and CMPXCHG16B; `half` is the size of each register.
 Guest<> cmpxchg_pair(Vcpu& v, const Insn& i, unsigned half) {
-    u64 at = TRY(operand_address(v, i, 2 * half, true));
+    // The pair of 16 bytes must be aligned whether or not the program asks for #AC.
+    u64 at = half == 8 ? TRY(linear_address(v, i.mem.seg, effective_offset(v, i), 16, true))
+                       : TRY(operand_address(v, i, 8, true));
     if (half == 8 && at & 15) return gp();
     Stretch place = TRY(translate(v, at, 2 * half, true));
     u64 now[2] = {};
