@@ -193,7 +193,7 @@ Severity severity(Vector v) {
 // What a fault does besides running its handler.
 void note(Vcpu& v, const Fault& f) {
     if (f.vector == Vector::Pf) v.cr2 = f.address;
-    if (f.vector == Vector::Db) v.dr[6] |= f.dr6, v.dr[7] &= ~u64{1 << 13};
+    if (f.vector == Vector::Db) v.dr[6] = (v.dr[6] & ~u64{15}) | f.dr6, v.dr[7] &= ~u64{1 << 13};
 }
 
 // `first` failed to be delivered with `second`. What is to be delivered now; false: nothing, the CPU shuts down.

@@ -78,7 +78,7 @@ Guest<> interpret(Vcpu& v) {
     const u64 at = v.rip, resumed = v.system_flags & flag::rf;
     const bool watched = breakpoints_enabled(v);
     if (!v.shadow_blocks_nmi) v.breakpoint_hits = 0;  // what MOV SS has hit is told after this instruction
-    if (watched && !resumed)
+    if (watched && !resumed && !v.shadow_blocks_nmi)  // an Intel processor does not stop between MOV SS and what follows
         if (u64 hit = instruction_breakpoints(v, v.code64() ? at : (v.seg[Cs].base + at) & 0xffff'ffff))
             return std::unexpected(Fault{.vector = Vector::Db, .dr6 = hit});
     const u64 hit_before = v.breakpoint_hits;

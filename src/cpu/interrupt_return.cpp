@@ -1,6 +1,8 @@
 // INT n and its kin, IRET, far RET.
 #include <Zydis/Zydis.h>
 
+#include <utility>
+
 #include "cpu/operands.hpp"
 #include "cpu/platform.hpp"
 #include "cpu/transfer.hpp"
@@ -16,7 +18,9 @@ Guest<> software_interrupt(Vcpu& v, const Insn& i) {
             if (!(evaluate(v.flags) & flag::of)) return {};
             return deliver(v, 4, Event::Software, back);
         case ZYDIS_MNEMONIC_INT3: return deliver(v, 3, Event::Software, back);
-        case ZYDIS_MNEMONIC_INT1: return deliver(v, 1, Event::Exception, back);
+        case ZYDIS_MNEMONIC_INT1:
+            v.dr[6] |= std::exchange(v.breakpoint_hits, 0);  // what MOV SS has hit comes along
+            return deliver(v, 1, Event::Exception, back);
         default:
             if (v.v8086() && flag_iopl(v) < 3) return gp();
             return deliver(v, i.imm, Event::Software, back);

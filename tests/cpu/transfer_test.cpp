@@ -183,6 +183,48 @@ TEST(Transfer, PlainReturnsCannotGainPrivilege) {
 }
 
 TEST(Transfer, SystemCallAndReturn) {
+constexpr u64 dr7_execute_0 = 0x402, dr7_access_4_bytes_0 = 0x000f'0402;
+
+TEST(Transfer, MovSsKeepsABreakpointFromWhatFollows) {
+    SystemMachine m(true);
+    m.v.dr[0] = code_at + 2;
+    m.v.dr[7] = dr7_execute_0;
+    m.v.gpr[Rax] = kernel_data;
+    m.code({0x8e, 0xd0, 0x90, 0xf4});  // mov ss, eax; nop; hlt
+    m.go();
+    EXPECT_TRUE(m.faults.empty());
+    m.code({0x90, 0x90, 0x90, 0xf4});
+    m.idt(1, handler_at);
+    m.go();
+    EXPECT_EQ(m.faults.size(), 1u);
+}
+
+TEST(Transfer, ADebugExceptionNamesOnlyItsOwnBreakpoints) {
+    SystemMachine m(true);
+    m.idt(1, handler_at);
+    m.v.dr[2] = code_at + 1;
+    m.v.dr[6] = 0xffff'0ff0 | 1 << 14 | 2;
+    m.v.dr[7] = 0x420;
+    m.code({0x90, 0x90, 0xf4});
+    m.go();
+    EXPECT_EQ(m.v.dr[6], 0xffff'0ff0u | 1 << 14 | 4) << "BS stays, B1 goes";
+}
+
+TEST(Transfer, WhatMovSsHitsComesWithInt1) {
+    SystemMachine m(true);
+    m.idt(1, handler_at);
+    m.ram.put<u16>(0x5000, kernel_data);
+    m.v.dr[0] = 0x5000;
+    m.v.dr[7] = dr7_access_4_bytes_0;
+    m.v.gpr[Rbx] = 0x5000;
+    m.code({0x8e, 0x13, 0xf1});  // mov ss, [rbx]; int1
+    m.go();
+    EXPECT_TRUE(m.v.halted);
+    EXPECT_TRUE(m.faults.empty()) << "the handler runs once";
+    EXPECT_EQ(m.v.gpr[Rsp], kernel_stack - 40);
+    EXPECT_EQ(m.v.dr[6] & 15, 1u);
+}
+
     SystemMachine m(true);
     m.v.star = u64{user_code} << 48 | u64{kernel_code} << 32;  // SYSRET: CS + 16, SS + 8
     m.v.lstar = handler_at;
