@@ -126,6 +126,10 @@ def good_input(here):
     check("boot=raw raw-address=31744 kernel=0x81000000,1" in line, line)
     line = command("--gdb", "--bios")
     check("-chardev socket,id=gdb,host=127.0.0.1,port=1234,server=on,wait=off,nodelay=on -serial chardev:gdb" in line and " gdb" in line, line)
+    line = command("--test-devices", "--raw", strange)
+    check("-serial mon:stdio -serial null -serial null -serial file:status" in line and " test-devices" in line, line)
+    line = command("--test-devices", "--gdb", "--raw", strange)
+    check("-serial mon:stdio -chardev socket,id=gdb," in line and "-serial chardev:gdb -serial null -serial file:status" in line, line)
     check("port=4321" in command("--gdb", "4321"), "--gdb 4321")
     line = command("--bios", "--qemu", "-d 'a b' -D x\\ y", "--qemu", '-name "q r"')
     check(line.endswith("-d 'a b' -D 'x y' -name 'q r'\n"), line)
@@ -137,7 +141,7 @@ def words():
     check(code == 0 and out.startswith("bmbt 0."), out)
     code, out, _ = bmbt("--help")
     for option in ("kernel", "initrd", "append", "bios", "raw", "memory", "cpus", "stats", "trace", "marks", "no-reboot",
-                   "icount", "gdb", "qemu", "dry-run", "vectors"):
+                   "icount", "gdb", "test-devices", "qemu", "dry-run", "vectors"):
         check(f"--{option}" in out, f"--help does not tell --{option}")
         check(re.search(rf"^ +\./bmbt run .*--{option}\b", out, re.M), f"--help gives no example of --{option}")
     check(code == 0, "--help fails")
