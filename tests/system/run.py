@@ -43,7 +43,7 @@ def command(machine, rom, folder, interpreter):
                 "-monitor", "none", "-no-reboot", "-net", "none", "-accel", "tcg"], None
     serial, config = folder / "serial", folder / "bochsrc"
     serial.touch()
-    config.write_text(BOCHS.format(rom=rom, serial=serial, folder=folder, model="corei7_skylake_x"))
+    config.write_text(BOCHS.format(rom=rom, serial=serial, folder=folder, model="corei7_icelake_u"))
     (folder / "commands").write_text("c\n")  # Debian's Bochs has its debugger, which waits to be told
     return ["bochs", "-q", "-f", config, "-rc", folder / "commands"], serial
 
