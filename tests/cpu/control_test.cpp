@@ -109,8 +109,8 @@ TEST(Control, MsrsRefuseWhatTheyCannotHold) {
     ASSERT_TRUE(write_msr(m.v, msr::gs_base, 0xffff'9000'0000'0000));
     EXPECT_EQ(m.v.seg_base[Gs], 0xffff'9000'0000'0000);
     EXPECT_EQ(m.v.segment_base, 0xffff'9000'0000'0000);
-    ASSERT_TRUE(write_msr(m.v, msr::mtrr_physbase0 + 3, 0x1234));
-    EXPECT_EQ(*read_msr(m.v, msr::mtrr_physbase0 + 3), 0x1234u);
+    ASSERT_TRUE(write_msr(m.v, msr::mtrr_physbase0 + 3, 0x1800));
+    EXPECT_EQ(*read_msr(m.v, msr::mtrr_physbase0 + 3), 0x1800u);
 }
 
 TEST(Control, TheTscAndItsAdjustment) {

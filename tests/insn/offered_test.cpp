@@ -230,7 +230,7 @@ void walk(std::initializer_list<Place> places, unsigned at_least_offered, unsign
 }
 
 TEST(Offered, InEveryMode) {
-    walk({Place::Kernel, Place::User, Place::LegacyKernel, Place::LegacyUser, Place::Real, Place::V8086}, 100'000,
+    walk({Place::Kernel, Place::User, Place::LegacyKernel, Place::LegacyUser, Place::Real, Place::V8086}, 80'000,
          30'000);
 }
 
