@@ -37,13 +37,13 @@ def results(text):
     found = {}
     for line in text.splitlines():
         words = line.split()
-        if not words or words[0] != "T" or len(words) != 1 + 6 + 16 + 32 + 16 + 2:
+        if not words or words[0] != "T" or len(words) != 1 + 7 + 16 + 32 + 16 + 2:
             continue
         n = [int(word, 16) for word in words[1:]]
-        state = dict(zip(("vector", "error", "RIP", "rflags", "cr2"), n[1:6]))
-        state.update({name: [value] for name, value in zip(GPRS, n[6:22])})
-        state.update({f"XMM{i}": n[22 + 2 * i:24 + 2 * i] for i in range(16)})
-        state.update({f"MM{i}": n[54 + 2 * i:56 + 2 * i] for i in range(8)})
-        state.update({"FS": [n[70]], "GS": [n[71]], "RIP": [state["RIP"]]})
+        state = dict(zip(("vector", "error", "RIP", "rflags", "cr2", "code"), n[1:7]))
+        state.update({name: [value] for name, value in zip(GPRS, n[7:23])})
+        state.update({f"XMM{i}": n[23 + 2 * i:25 + 2 * i] for i in range(16)})
+        state.update({f"MM{i}": n[55 + 2 * i:57 + 2 * i] for i in range(8)})
+        state.update({"FS": [n[71]], "GS": [n[72]], "RIP": [state["RIP"]]})
         found[n[0]] = state
     return found

@@ -36,7 +36,7 @@ _start:
         wrmsr
         movl    %cr0, %eax
         andl    $~0x0c, %eax                    // no EM, no TS
-        orl     $0x80010022, %eax               // PG, WP, NE, MP
+        orl     $0x80050022, %eax               // PG, AM, WP, NE, MP: what Linux has
         movl    %eax, %cr0
         lgdt    boot_gdtr
         ljmp    $kernel_code, $1f
