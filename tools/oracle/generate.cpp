@@ -1,5 +1,7 @@
 #include "generate.hpp"
 
+#include <ctype.h>
+
 #include <algorithm>
 
 namespace bmbt::oracle {
@@ -33,6 +35,8 @@ Generator::Generator(u64 seed, const std::string& only, int mode) : seed_(seed),
         auto in = [&](std::initializer_list<const char*> groups) {
             return std::find(groups.begin(), groups.end(), f.group) != groups.end();
         };
+        bool image = f.operands.size() > 2 && f.operands[0] == 'M' && isdigit(f.operands[1]);  // with reserved fields
+        if (in({"x87", "mmx"}) && !image && f.notes.find_first_of("U*4") == std::string::npos) x87_.push_back(&f);
         if (f.notes.find_first_of("NU*4X") != std::string::npos) continue;
         if (in({"alu", "muldiv", "shift", "bit", "flag", "condition", "mov"})) plain_.push_back(&f);
         if (in({"ssei", "ssef", "convert"}) && std::string(f.name) != "stmxcsr") vectors_.push_back(&f);
@@ -89,6 +93,7 @@ bool Generator::sequence(Random& r, CodeSize mode, Draft& d) const {
     switch (r.below(6)) {
         case 0: loop(r, mode, d); break;
         case 1: subroutine(r, mode, d); break;
+        case 2: stack_body(r, mode, d); break;
         default: body(r, mode, d, 2 + r.below(4), false);
     }
     return d.entry + d.code.size() <= layout::code_end;
@@ -122,6 +127,40 @@ void Generator::body(Random& r, CodeSize mode, Draft& d, unsigned length, bool t
             unsigned size = f.opcode.find(" cb") != std::string::npos ? 1 : mode == CodeSize::Bits16 ? 2 : 4;
             branch = d.code.size() - size;  // its lowest byte
         }
+    }
+}
+
+// x87 instructions in a row, seldom an MMX one or an integer one between them: TOP and tags over several of them. The
+// state is as compilers leave it more often than not, which is what translated code knows about.
+void Generator::stack_body(Random& r, CodeSize mode, Draft& d) const {
+    d.options |= option::x87;
+    d.reset_state();
+    Fxsave& fx = d.before.fx;
+    if (!r.one_in(4)) {
+        fx.fcw = 0x37f;
+        fx.ftw = static_cast<u8>(r.next() | r.next());
+        for (auto& st : fx.st) {
+            if (r.one_in(4)) continue;
+            u64 significand = r.next() | 1ull << 63;
+            u16 exponent = static_cast<u16>(0x3fff - 8 + r.below(32) | r.below(2) << 15);
+            std::memcpy(st, &significand, 8);
+            std::memcpy(st + 8, &exponent, 2);
+        }
+    }
+    unsigned length = 3 + r.below(6);
+    for (unsigned n = 0; n < length && d.code.size() < max_code - 20;) {
+        const auto& from = r.one_in(6) ? plain_ : x87_;
+        const Form& f = *from[r.below(static_cast<u32>(from.size()))];
+        bool branches = f.opcode.find(" cb") != std::string::npos || f.opcode.find(" cz") != std::string::npos;
+        if (!in_mode(f, mode) || branches || (f.group == "mmx" && !r.one_in(8))) continue;
+        Encoder e(r, f, d);
+        e.absolute_only = true;
+        e.tame = !r.one_in(12);
+        if (!e.choose()) continue;
+        State before = d.before;
+        e.encode();
+        d.before = before;
+        n++;
     }
 }
 

@@ -21,12 +21,13 @@ class Generator {
     bool single(Random&, const Turn&, int round, Draft&) const;
     bool sequence(Random&, x86::CodeSize, Draft&) const;
     void body(Random&, x86::CodeSize, Draft&, unsigned length, bool tame) const;
+    void stack_body(Random&, x86::CodeSize, Draft&) const;
     void loop(Random&, x86::CodeSize, Draft&) const;
     void subroutine(Random&, x86::CodeSize, Draft&) const;
 
     u64 seed_;
     std::vector<Turn> turns_;
-    std::vector<const Form*> plain_, vectors_;  // forms that sequences are made of
+    std::vector<const Form*> plain_, vectors_, x87_;  // forms that sequences are made of
     bool sequences_;
 };
 
