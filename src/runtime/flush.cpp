@@ -224,6 +224,7 @@ void Runtime::map_changed(u64 gpa, u64 size) {
     host_.invalidate_all();
     for (Fetch& f : fetch_) f = {};
     forget_code_mappings();
+    refill_tables_changed();  // the A20 gate decides whether the handler may walk
 }
 
 }  // namespace bmbt

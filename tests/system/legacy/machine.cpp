@@ -215,6 +215,7 @@ void check_gates();
 void check_tasks();
 void check_v8086();
 void check_pages();
+void check_state();
 
 extern "C" void main() {
     make_tables();
@@ -227,6 +228,7 @@ extern "C" void main() {
     check_tasks();
     check_v8086();
     check_pages();
+    check_state();
 }
 
 }  // namespace guest
