@@ -78,7 +78,8 @@ Guest<> interpret(Vcpu& v) {
     const u64 at = v.rip, resumed = v.system_flags & flag::rf;
     const bool watched = breakpoints_enabled(v);
     if (!v.shadow_blocks_nmi) v.breakpoint_hits = 0;  // what MOV SS has hit is told after this instruction
-    if (watched && !resumed && !v.shadow_blocks_nmi)  // an Intel processor does not stop between MOV SS and what follows
+    // An Intel processor does not stop between MOV SS and what follows.
+    if (watched && !resumed && !v.shadow_blocks_nmi)
         if (u64 hit = instruction_breakpoints(v, v.code64() ? at : (v.seg[Cs].base + at) & 0xffff'ffff))
             return std::unexpected(Fault{.vector = Vector::Db, .dr6 = hit});
     const u64 hit_before = v.breakpoint_hits;
@@ -88,7 +89,8 @@ Guest<> interpret(Vcpu& v) {
     if (watched) v.system_flags &= ~flag::rf;  // IRET may set it anew
     auto done = semantics_of(insn)(v, insn);
     if (!done) {
-        if (!done.error().trap) v.next_rip = following_rip(v, insn);  // a trap knows where it goes on: in a new task, too
+        // A trap knows where it goes on: in a new task, too.
+        if (!done.error().trap) v.next_rip = following_rip(v, insn);
         v.shadow = shadowed;
         v.system_flags |= resumed;
         v.breakpoint_hits = hit_before;
@@ -98,8 +100,7 @@ Guest<> interpret(Vcpu& v) {
     if (v.rip == at) v.system_flags |= resumed;  // a repeated instruction has not ended
     const bool cleared = clears_trap(insn) && !(v.system_flags & flag::tf);
     const u64 traps = v.breakpoint_hits | (single_step && !cleared ? 1 << 14 : 0);
-    if (traps && !v.shadow_blocks_nmi)
-        return std::unexpected(Fault{.vector = Vector::Db, .dr6 = traps, .trap = true});
+    if (traps && !v.shadow_blocks_nmi) return std::unexpected(Fault{.vector = Vector::Db, .dr6 = traps, .trap = true});
     return {};
 }
 

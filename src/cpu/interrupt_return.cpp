@@ -70,14 +70,15 @@ Guest<> iret_to_v8086(Vcpu& v, const StackView& s, u64 rip, u64 cs, u64 flags) {
     return {};
 }
 
-// After a return to an outer level, data segments that it may not use are nulled. FS and GS keep the base that 64-bit code
-// goes on using: only their selectors and rights go.
+// After a return to an outer level, data segments that it may not use are nulled. FS and GS keep the base that 64-bit
+// code goes on using: only their selectors and rights go.
 void drop_inner_segments(Vcpu& v) {
     for (Seg seg : {Es, Ds, Fs, Gs}) {
         const Segment& s = v.seg[seg];
         bool conforming = s.is_code() && s.access & access::conforming;
         if (s.present() && s.dpl() < v.cpl && !conforming)
-            set_segment(v, seg, {.selector = 0, .access = 0, .limit = 0xffff, .base = seg >= Fs && v.long_mode() ? s.base : 0});
+            set_segment(v, seg,
+                        {.selector = 0, .access = 0, .limit = 0xffff, .base = seg >= Fs && v.long_mode() ? s.base : 0});
     }
 }
 

@@ -1,5 +1,6 @@
-// What test kernels expect of a PC made for them, as QEMU's pc-testdev and isa-debug-exit have it: ports and memory that
-// keep what is written, every interrupt line by hand, and an end with an exit code. A machine has them only when asked.
+// What test kernels expect of a PC made for them, as QEMU's pc-testdev and isa-debug-exit have it: ports and memory
+// that keep what is written, every interrupt line by hand, and an end with an exit code. A machine has them only when
+// asked.
 #pragma once
 #include <array>
 #include <cstring>

@@ -137,7 +137,8 @@ class Walker {
         return fail(0);
     }
 
-    // An access that faults leaves no trace in the tables: the 80386 and its successors set A once all levels are checked.
+    // An access that faults leaves no trace in the tables: the 80386 and its successors set A once all levels are
+    // checked.
     Guest<Translation> leaf(const Level& level, bool large, unsigned above, u64 at, u64 e) {
         if (!quiet_ && !allowed()) return fail(pf_code::present);
         for (unsigned n = 0; n < above; n++) set(tables_[n].at, tables_[n].value, entry::accessed);

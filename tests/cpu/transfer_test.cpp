@@ -166,23 +166,6 @@ TEST(Transfer, SoftwareInterruptsHaveNoSingleStepTrap) {
     }
 }
 
-TEST(Transfer, PlainReturnsCannotGainPrivilege) {
-    SystemMachine m(false);
-    m.user({0xcb});
-    m.ram.put<u32>(user_stack, handler_at);
-    m.ram.put<u32>(user_stack + 4, kernel_code);
-    auto f = interpret(m.v);
-    ASSERT_FALSE(f);
-    EXPECT_EQ(f.error().vector, Vector::Gp);
-    EXPECT_EQ(f.error().error, kernel_code);
-    EXPECT_EQ(m.step({0xf4})->vector, Vector::Gp);
-    EXPECT_EQ(m.step({0xfa})->vector, Vector::Gp);
-    m.ram.put<u32>(user_stack, flag::if_ | flag::iopl | flag::cf);
-    EXPECT_FALSE(m.step({0x9d}));  // popfd
-    EXPECT_EQ(rflags(m.v), flag::cf | flag::reserved1);
-}
-
-TEST(Transfer, SystemCallAndReturn) {
 constexpr u64 dr7_execute_0 = 0x402, dr7_access_4_bytes_0 = 0x000f'0402;
 
 TEST(Transfer, MovSsKeepsABreakpointFromWhatFollows) {
@@ -225,6 +208,23 @@ TEST(Transfer, WhatMovSsHitsComesWithInt1) {
     EXPECT_EQ(m.v.dr[6] & 15, 1u);
 }
 
+TEST(Transfer, PlainReturnsCannotGainPrivilege) {
+    SystemMachine m(false);
+    m.user({0xcb});
+    m.ram.put<u32>(user_stack, handler_at);
+    m.ram.put<u32>(user_stack + 4, kernel_code);
+    auto f = interpret(m.v);
+    ASSERT_FALSE(f);
+    EXPECT_EQ(f.error().vector, Vector::Gp);
+    EXPECT_EQ(f.error().error, kernel_code);
+    EXPECT_EQ(m.step({0xf4})->vector, Vector::Gp);
+    EXPECT_EQ(m.step({0xfa})->vector, Vector::Gp);
+    m.ram.put<u32>(user_stack, flag::if_ | flag::iopl | flag::cf);
+    EXPECT_FALSE(m.step({0x9d}));  // popfd
+    EXPECT_EQ(rflags(m.v), flag::cf | flag::reserved1);
+}
+
+TEST(Transfer, SystemCallAndReturn) {
     SystemMachine m(true);
     m.v.star = u64{user_code} << 48 | u64{kernel_code} << 32;  // SYSRET: CS + 16, SS + 8
     m.v.lstar = handler_at;

@@ -1,6 +1,6 @@
-// The instruction suites' guest: runs each test of an archive, the multiboot module, as a user program of its own address
-// space, and prints the registers it ends with. A test ends with whatever exception it does not survive; HLT is one.
-// The archive's form is in archive.py.
+// The instruction suites' guest: runs each test of an archive, the multiboot module, as a user program of its own
+// address space, and prints the registers it ends with. A test ends with whatever exception it does not survive; HLT is
+// one. The archive's form is in archive.py.
 typedef unsigned char u8;
 typedef unsigned short u16;
 typedef unsigned int u32;
@@ -22,7 +22,7 @@ struct test {
 
 extern u64 boot_pml4[512], boot_pd[512];
 extern u8 gates[], stack_top[], media[512], pristine[512];
-_Noreturn void enter_test(const struct frame *);
+_Noreturn void enter_test(const struct frame*);
 
 #define DIRECT 0xffffff8000000000ul  // physical memory, in the last slot
 #define PAGE 4096ul
@@ -40,9 +40,9 @@ static u64 msr(u32 n) {
     __asm__ volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(n));
     return (u64)hi << 32 | lo;
 }
-static void *direct(u64 physical) { return (void *)(DIRECT + physical); }
-static void clear(void *to, u64 n) { __asm__ volatile("rep stosb" : "+D"(to), "+c"(n) : "a"(0) : "memory"); }
-static void copy(void *to, const void *from, u64 n) {
+static void* direct(u64 physical) { return (void*)(DIRECT + physical); }
+static void clear(void* to, u64 n) { __asm__ volatile("rep stosb" : "+D"(to), "+c"(n) : "a"(0) : "memory"); }
+static void copy(void* to, const void* from, u64 n) {
     __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(n) : : "memory");
 }
 
@@ -51,7 +51,7 @@ static void put(char c) {
     }
     out8(0x3f8, c);
 }
-static void text(const char *s) {
+static void text(const char* s) {
     for (; *s; s++) put(*s);
 }
 static void number(u64 n) {
@@ -70,7 +70,7 @@ static _Noreturn void end(u8 code) {
 // --- Memory: pages of a test appear when it touches them.
 
 static u64 pool, *root;
-static const struct test *now;
+static const struct test* now;
 static unsigned index, ticks;
 
 static u64 new_page(void) {
@@ -81,10 +81,10 @@ static u64 new_page(void) {
     clear(direct(pool), PAGE);
     return (pool += PAGE) - PAGE;
 }
-static u64 *entry_of(u64 linear) {
-    u64 *table = root;
+static u64* entry_of(u64 linear) {
+    u64* table = root;
     for (int shift = 39; shift > 12; shift -= 9) {
-        u64 *e = &table[linear >> shift & 511];
+        u64* e = &table[linear >> shift & 511];
         if (!*e) *e = new_page() | 7;
         table = direct(*e & ~0xffful);
     }
@@ -93,14 +93,14 @@ static u64 *entry_of(u64 linear) {
 // The page of a linear address, made and filled if the test has it; 0: it has none there.
 static int bring(u64 linear) {
     linear &= ~0xffful;
-    const u8 *data = (const u8 *)&now->region[now->regions];
+    const u8* data = (const u8*)&now->region[now->regions];
     u64 physical = 0;
     for (u32 n = 0; n < now->regions; n++) {
-        const struct region *r = &now->region[n];
+        const struct region* r = &now->region[n];
         u64 base = r->base & ~0xffful, top = r->base + r->size;
         if (linear >= base && linear < top) {
             if (!physical) {
-                u64 *e = entry_of(linear);
+                u64* e = entry_of(linear);
                 if (*e & 1) return 0;
                 *e = (physical = new_page()) | 7;
             }
@@ -127,10 +127,10 @@ static void new_space(void) {
 
 // --- Tests one after the other
 
-static const u8 *archive_end;
+static const u8* archive_end;
 
-static _Noreturn void run(const struct test *t) {
-    if ((const u8 *)t >= archive_end) {
+static _Noreturn void run(const struct test* t) {
+    if ((const u8*)t >= archive_end) {
         text("end\n");
         end(0);
     }
@@ -151,7 +151,7 @@ static _Noreturn void run(const struct test *t) {
     enter_test(&f);
 }
 
-void trapped(struct frame *f) {
+void trapped(struct frame* f) {
     if (f->vector == timer_vector) {
         out8(0x20, 0x20);
         if (++ticks < ticks_allowed) return;
@@ -164,34 +164,35 @@ void trapped(struct frame *f) {
         number(f->vector), number(f->rip), number(cr2);
         end(2);
     }
-    // index vector error rip rflags cr2, the byte at rip, 16 integers, 16 times two halves of XMM, 8 times significand and exponent by
-    // physical number, FS's and GS's base.
+    // index vector error rip rflags cr2, the byte at rip, 16 integers, 16 times two halves of XMM, 8 times significand
+    // and exponent by physical number, FS's and GS's base.
     put('T'), put(' ');
     number(index), number(f->vector), number(f->error), number(f->rip), number(f->rflags), number(cr2);
     const u64 code = *entry_of(f->rip & ((1ul << 48) - 1));
-    number(code & 1 ? *(u8 *)direct((code & ~0xffful) + (f->rip & 0xfff)) : 0);
-    const u64 *r = &f->rax;
+    number(code & 1 ? *(u8*)direct((code & ~0xffful) + (f->rip & 0xfff)) : 0);
+    const u64* r = &f->rax;
     const int order[] = {0, 1, 2, 3, 5, 6, 4};  // rax rbx rcx rdx rsi rdi rbp
     for (int n = 0; n < 7; n++) number(r[order[n]]);
     number(f->rsp);
     for (int n = 7; n < 15; n++) number(r[n]);
-    const u64 *x = (const u64 *)&media[160];
+    const u64* x = (const u64*)&media[160];
     for (int n = 0; n < 32; n++) number(x[n]);
     const unsigned top = (media[3] >> 3) & 7;
     for (unsigned n = 0; n < 8; n++) {
-        const u64 *st = (const u64 *)&media[32 + ((n - top) & 7) * 16];
+        const u64* st = (const u64*)&media[32 + ((n - top) & 7) * 16];
         number(st[0]), number(st[1] & 0xffff);
     }
     number(msr(0xc0000100)), number(msr(0xc0000101));
     put('\n');
     index++;
-    run((const struct test *)((const u8 *)now + now->size));
+    run((const struct test*)((const u8*)now + now->size));
 }
 
 // --- Set-up
 
-static u64 gdt[] = {0, 0, 0x00af9b000000ffff, 0x00cf93000000ffff, 0x00cffb000000ffff, 0x00cff3000000ffff,
-                    0x00affb000000ffff, 0, 0, 0, 0, 0};
+static u64 gdt[] = {
+    0, 0, 0x00af9b000000ffff, 0x00cf93000000ffff, 0x00cffb000000ffff, 0x00cff3000000ffff, 0x00affb000000ffff, 0, 0, 0,
+    0, 0};
 static u64 ldt[] = {0, 0, 0x00cff3000000ffff};
 static u32 tss[26];
 static struct {
@@ -201,7 +202,7 @@ static struct {
     u32 offset2, zero;
 } idt[256];
 
-static void system_segment(unsigned n, const void *at, u32 limit, u8 type) {
+static void system_segment(unsigned n, const void* at, u32 limit, u8 type) {
     u64 base = (u64)at;
     gdt[n] = limit | (base & 0xffffff) << 16 | (u64)type << 40 | (base >> 24 & 0xff) << 56;
     gdt[n + 1] = base >> 32;
@@ -240,16 +241,16 @@ static void prepare(void) {
     out8(0x43, 0x34), out8(0x40, 11932 & 255), out8(0x40, 11932 >> 8);
     __asm__ volatile("fninit; fxsave64 %0" : "=m"(*(u8(*)[512])pristine));
     clear(pristine + 32, 480);
-    *(u32 *)&pristine[24] = 0x1f80;
+    *(u32*)&pristine[24] = 0x1f80;
 }
 
-void guest_main(const u32 *information) {
+void guest_main(const u32* information) {
     prepare();
     if (!(information[0] & 8) || !information[5]) {
         text("no archive\n");
         end(1);
     }
-    const u32 *module = direct(information[6]);
+    const u32* module = direct(information[6]);
     archive_end = direct(module[1]);
     run(direct(module[0]));
 }
