@@ -1,5 +1,6 @@
 // The image that takes the firmware's place: the reset vector, the two programs, and what copies them to memory and
-// starts the first. The programs are flat files, LEGACY for 100000h and LONG for 200000h.
+// starts the first. The programs are flat files, LEGACY for 100000h and LONG for 200000h. Where chaos.py has written a number of
+// rounds behind a seed, the second is started for those alone.
         .set    size, 0x40000
         .set    com1, 0x3f8
 
@@ -64,8 +65,15 @@ protected:
         movl    $0x200000, %edi
         movl    $long_end - long, %ecx
         rep movsb
+        movl    $chaos, %esi
+        movl    $0x508, %edi
+        movl    $16, %ecx
+        rep movsb
         movl    $0x100000, %eax
-        jmp     *%eax
+        cmpl    $0, 0x510
+        je      1f
+        addl    %eax, %eax
+1:      jmp     *%eax
 
         .balign 8
 gdt:    .quad   0, 0x00cf9b000000ffff, 0x00cf93000000ffff
@@ -73,6 +81,8 @@ gdt_register:
         .word   . - gdt - 1
         .long   gdt
 
+        .org    size - 32
+chaos:  .quad   0, 0            // seed and rounds
         .org    size - 16
         .code16
         .byte   0xe9            // JMP, relative to this segment

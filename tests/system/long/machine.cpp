@@ -136,10 +136,15 @@ void check_invalidation();
 void check_self_modifying();
 void check_privilege();
 void check_state();
+void chaos(u64 seed, u64 rounds);
 
 extern "C" void main() {
     make_tables();
     make_descriptors();
+    if (const u64 rounds = at<u64>(0x510)) {
+        chaos(at<u64>(0x508), rounds);
+        return print_summary();
+    }
     check_segment_loads();
     check_faults();
     check_pages();
