@@ -34,6 +34,23 @@ TEST(Transfer, InterruptFromUserAndBack32) {
     EXPECT_EQ(m.v.gpr[Rax], kernel_stack - 20);
 }
 
+// A program may hold any number as the kind of its lazy flags; generated kernel code jumps by it.
+TEST(Transfer, InwardTransfersEvaluateTheProgramsFlags) {
+    for (u64 kind : {flag_kind(FlagOp::Sub, 2), u64{0x1234'5678}, ~u64{0}})
+        for (bool long_mode : {false, true}) {
+            SystemMachine m(long_mode);
+            m.idt(0x30, handler_at, long_mode ? 14 : 15, 3);
+            m.ram.put(handler_at, std::vector<u8>{0x90});
+            m.user({0xcd, 0x30});
+            m.v.flags = {5, 5, kind};
+            const u64 before = evaluate(m.v.flags);
+            ASSERT_TRUE(interpret(m.v));
+            EXPECT_EQ(m.v.cpl, 0);
+            EXPECT_EQ(m.v.flags.kind, flag_kind(FlagOp::Bits, 0)) << kind;
+            EXPECT_EQ(evaluate(m.v.flags), before & flag::arithmetic);
+        }
+}
+
 TEST(Transfer, SoftwareInterruptsNeedTheGatesPrivilege) {
     SystemMachine m(true);
     m.idt(0x30, handler_at);
