@@ -28,6 +28,22 @@ inline Vr scalar_source(Block& b, const Operand& o, unsigned size) {
     return t;
 }
 
+// To be called before a vector instruction that may trap. QEMU does not save general registers before it, as it does
+// before memory accesses and branches: the trap would bring back what they were then. One access does that for it,
+// where a general register may have been written since the last. No chip asks for it.
+inline void settle(Block& b) {
+    auto words = b.as.words();
+    for (usize n = words.size(); n-- > 0;) {
+        u32 word = words[n], major = word >> 26;
+        bool memory = (major >= 0x08 && major <= 0x0b) || major == 0x0e, branch = major >= 0x10 && major <= 0x1b;
+        if (memory || branch) return;
+        bool moves_to_general = word >> 20 == 0x72e || word >> 20 == 0x72f;  // VPICKVE2GR
+        bool vector = major == 0x02 || major == 0x03 || (major == 0x1c && !moves_to_general);
+        if (vector) continue;
+        b.as.ld_b(zero, host::state, 0);
+        return;
+    }
+}
 inline void copy(Block& b, Vr d, Vr s) {
     if (!(d == s)) b.as.vori_b(d, s, 0);
 }

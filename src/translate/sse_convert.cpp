@@ -49,6 +49,7 @@ template <Two op, unsigned source_bytes>
 void packed(Block& b, const Insn& i) {
     Vr d = xmm(i.op[0]), s = source_bytes == 8 ? scalar_source(b, i.op[1], 8) : source(b, i.op[1]);
     Vr t = d == s ? b.vector_temp() : d;
+    settle(b);
     (b.as.*op)(t, s);
     copy(b, d, t);
 }
@@ -62,6 +63,7 @@ void packed_from_integers(Block& b, const Insn& i) {
 template <Three op>
 void narrow(Block& b, const Insn& i) {
     Vr s = source(b, i.op[1]), t = in_memory(i.op[1]) ? s : b.vector_temp();
+    settle(b);
     (b.as.*op)(t, s, s);
     b.as.vextl_qu_du(xmm(i.op[0]), t);
 }

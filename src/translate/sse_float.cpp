@@ -19,6 +19,7 @@ using A = Assembler;
 template <Three op>
 void packed(Block& b, const Insn& i) {
     Vr d = xmm(i.op[0]), s = source(b, i.op[1]), t = in_memory(i.op[1]) ? s : b.vector_temp();
+    settle(b);
     (b.as.*op)(t, d, s);
     copy(b, d, t);
 }
@@ -31,6 +32,7 @@ void scalar(Block& b, const Insn& i) {
 template <Two op>
 void packed_root(Block& b, const Insn& i) {
     Vr d = xmm(i.op[0]), s = source(b, i.op[1]), t = d == s ? b.vector_temp() : d;
+    settle(b);
     (b.as.*op)(t, s);
     copy(b, d, t);
 }
@@ -45,6 +47,7 @@ void scalar_root(Block& b, const Insn& i) {
 template <Three less, bool is_max>
 void packed_choice(Block& b, const Insn& i) {
     Vr d = xmm(i.op[0]), s = source(b, i.op[1]), t = b.vector_temp();
+    settle(b);
     (b.as.*less)(t, is_max ? s : d, is_max ? d : s);
     b.as.vbitsel_v(d, s, d, t);
 }
@@ -72,6 +75,7 @@ template <unsigned size>
 void compare_packed(Block& b, const Insn& i) {
     Vr d = xmm(i.op[0]), s = source(b, i.op[1]);
     const Predicate& p = predicates[immediate(b, i.op[2]) & 7];
+    settle(b);
     (b.as.*(size == 4 ? p.packed_s : p.packed_d))(d, p.swapped ? s : d, p.swapped ? d : s);
 }
 template <unsigned size>
@@ -110,6 +114,7 @@ void round_into(Block& b, Vr t, Vr s, unsigned imm) {
     bool silent = bit(imm, 3);
     Gpr status = silent ? b.temp() : zero;
     if (silent) as.movfcsr2gr(status, fcsr0);
+    settle(b);
     switch (imm & 4 ? 0 : imm & 3) {
         case 0: size == 4 ? as.vfrintrne_s(t, s) : as.vfrintrne_d(t, s); break;
         case 1: size == 4 ? as.vfrintrm_s(t, s) : as.vfrintrm_d(t, s); break;
@@ -125,6 +130,7 @@ void round_packed(Block& b, const Insn& i) {
     if (bit(imm, 3)) {
         // A signalling NaN must trap before the other elements have set the inexact flag.
         Vr none = b.vector_temp();
+        settle(b);
         size == 4 ? b.as.vfcmp_caf_s(none, s, s) : b.as.vfcmp_caf_d(none, s, s);
     }
     round_into<size>(b, t, s, imm);
@@ -145,6 +151,7 @@ void horizontal(Block& b, const Insn& i) {
     Vr d = xmm(i.op[0]), s = source(b, i.op[1]), t = b.vector_temp(), u = b.vector_temp();
     (b.as.*even)(t, s, d);
     (b.as.*odd)(u, s, d);
+    settle(b);
     (b.as.*op)(t, t, u);
     copy(b, d, t);
 }
@@ -156,6 +163,7 @@ void add_subtract(Block& b, const Insn& i) {
     Vr d = xmm(i.op[0]), s = source(b, i.op[1]), t = b.vector_temp(), u = b.vector_temp(), w = b.vector_temp();
     (as.*even)(t, d, d);
     (as.*even)(w, s, s);
+    settle(b);
     (as.*subtract)(t, t, w);
     (as.*odd)(u, d, d);
     (as.*odd)(w, s, s);
