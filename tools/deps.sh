@@ -17,7 +17,8 @@
 #   installer-amd64, installer-i386
 #                build/deps/installer-*/{linux,initrd.gz}, the Debian installer for text terminals
 #   qemu-plugin  qemu-plugin.h, for the instruction counter
-#   apt          only the package lists of Debian 12, in build/deps/apt/bookworm-amd64
+#   apt-amd64, apt-i386
+#                only the package lists of Debian 12, in build/deps/apt/bookworm-*
 set -eu
 . "$(dirname "$0")/common.sh"
 tools=$(cd "$(dirname "$0")" && pwd -P)
@@ -178,7 +179,7 @@ for wanted; do
         kernel-cloud) part kernel-cloud linux linux-image-cloud-amd64 bookworm amd64 ;;
         kernel-i386) part kernel-i386 linux linux-image-686-pae bookworm i386 ;;
         qemu-plugin) part qemu-plugin qemu_plugin ;;
-        apt) apt_root bookworm ;;
+        apt-*) apt_root bookworm "${wanted#apt-}" ;;
         *) die "deps.sh: no such part: $wanted" ;;
     esac
 done
