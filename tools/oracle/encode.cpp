@@ -291,6 +291,8 @@ void Encoder::encode() {
         address_prefix = draft.mode != CodeSize::Bits32 || segment_prefix == 0x64 || segment_prefix == 0x65;
     if (is16() && address_prefix && p.address) address_prefix = false;
     if (is64() && p.address) address_prefix = false;
+    // 32 bits of address and a base reach beyond 4 GiB, where of a large image any page may be the one that is named.
+    if (is64() && segment_prefix && memory_size > 16) address_prefix = false;
     if (is64() && (p.rex_w || (operand_size == 8 && !has(note::default64) && !p.operand_size.empty()))) rex_ |= 0x48;
 
     std::vector<u8> immediate_bytes;
