@@ -162,11 +162,12 @@ def busybox_here(script):
 
 
 def chroot_here(root, script):
-    """What the script prints on this machine with the programs of the file system in root, which has no devices: what
-    it discards goes to a plain file."""
+    """What the script prints on this machine with the programs of the file system in root, which has no devices: a
+    plain file stands for /dev/null."""
     here = root / "tmp/here"
     here.mkdir(parents=True)
     shutil.copy(script, root / "tmp/script")
+    (root / "dev/null").touch()
     try:
         chroot = [shutil.which("chroot", path="/usr/sbin:/sbin:/usr/bin")]
         if os.getuid() != 0:
