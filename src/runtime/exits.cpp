@@ -149,6 +149,10 @@ void Runtime::fault(const Fault& f) {
 void Runtime::take_exit(u32 id, unsigned n) {
     u64 target = store_.exit(store_.block(id), n).exit.target;
     v_.rip = target;
+    if (!reachable(target) && back_to_branch(id, false)) {
+        interpret_one();
+        return dispatch();
+    }
     if (options_.trace.has(TraceEvent::Exec) || step_.active || board_touched_ || interrupt_ready() || mode_.raw != store_.block(id).key.mode.raw ||
         store_.block(id).key.cs_base != code_base())
         return dispatch();
@@ -177,6 +181,10 @@ void Runtime::take_exit(u32 id, unsigned n) {
 void Runtime::take_indirect() {
     stats_.indirect_misses++;
     v_.rip = v_.host.temp[1];
+    if (!reachable(v_.rip)) {
+        if (back_to_branch(step_.active ? step_.block : block_called_from(v_.host.temp[2]), true)) interpret_one();
+        return dispatch();
+    }
     if (options_.trace.has(TraceEvent::Exec) || step_.active || board_touched_ || interrupt_ready()) return dispatch();
     u32 id = find_or_translate();
     if (id == no_block || flushed_code_) return dispatch();

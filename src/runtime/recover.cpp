@@ -1,4 +1,8 @@
 // The guest's exact state from the host's, at any host instruction of a block.
+#include <Zydis/Mnemonic.h>
+
+#include "cpu/linear.hpp"
+#include "cpu/operands.hpp"
 #include "cpu/vcpu_offsets.inc"
 #include "runtime/runtime.hpp"
 
@@ -53,6 +57,47 @@ void Runtime::recover_x87(const BlockInfo& b, const X87Record& lazy) {
     x.opcode = lazy.opcode;
     x.cs = v_.seg[x86::Cs].selector;
     if (lazy.has_segment) x.ds = v_.seg[lazy.segment].selector;
+}
+
+// An instruction may be there: a branch elsewhere is itself at fault.
+bool Runtime::reachable(u64 rip) const { return v_.code64() ? canonical(rip) : rip <= v_.seg[x86::Cs].limit; }
+
+// The block of the running privilege class from which shared code was called with this link, or no_block.
+u32 Runtime::block_called_from(u64 link) {
+    u32 id = store_.at(link - 4);
+    return id != no_block && store_.block(id).key.mode.user() == user() ? id : no_block;
+}
+
+// v.rip is where a near branch has gone that must not go there. Source: Intel SDM vol. 2, "CALL", "JMP", "RET", "LOOP/LOOPcc": #GP names
+// the branch. So what its code has done to registers is undone and v.rip names it; what a CALL has pushed lies below the
+// stack pointer again. An indirect branch is the block's last instruction, another is known by its target.
+// False: it is not to be found (a program can come to an exit in ways of its own), and v is as it was.
+bool Runtime::back_to_branch(u32 id, bool indirect) {
+    if (id == no_block) return false;
+    const BlockInfo& b = store_.block(id);
+    const u64 target = v_.rip, wrap = mode_.code64() ? ~u64{0} : mode_.code_size() == x86::CodeSize::Bits32 ? 0xffff'ffff : 0xffff;
+    for (unsigned n = b.snapshot_count; n-- > 0;) {
+        v_.rip = b.key.rip + store_.snapshot(b, n).guest_offset & wrap;
+        auto i = fetch(v_);
+        if (!i) break;
+        const x86::Operand& o = i->op[0];
+        const bool relative = i->operands && o.is(x86::OperandKind::Relative);
+        u64 to = v_.rip + i->length + static_cast<u64>(i->imm);
+        if (i->operand_size < 8) to &= mask(i->operand_size * 8);
+        if (indirect ? relative : !relative || to != target) {
+            if (indirect) break;
+            continue;
+        }
+        i64 stack = 0;
+        if (i->mnemonic == ZYDIS_MNEMONIC_CALL) stack = i->operand_size;
+        if (i->mnemonic == ZYDIS_MNEMONIC_RET) stack = -i64{i->operand_size} - (i->operands ? static_cast<u16>(i->imm) : 0);
+        if (stack) set_gpr(v_, x86::Rsp, 1u << mode_.stack_log2(), v_.gpr[x86::Rsp] + static_cast<u64>(stack));
+        const bool counts = i->mnemonic == ZYDIS_MNEMONIC_LOOP || i->mnemonic == ZYDIS_MNEMONIC_LOOPE || i->mnemonic == ZYDIS_MNEMONIC_LOOPNE;
+        if (counts) set_gpr(v_, x86::Rcx, i->address_size, v_.gpr[x86::Rcx] + 1);
+        return true;
+    }
+    v_.rip = target;
+    return false;
 }
 
 // The block and the last snapshot at or before a pc in its main code; a pc in the step slot stands for the one it copies.

@@ -146,6 +146,9 @@ class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
 
     // recover.cpp
     void recover(const BlockInfo&, const Snapshot&);
+    bool reachable(u64 rip) const;
+    u32 block_called_from(u64 link);
+    bool back_to_branch(u32 id, bool indirect);
     void recover_x87(const BlockInfo&, const X87Record&);
     Place place_of(u64 pc);
     u64& host_register(unsigned number);

@@ -191,6 +191,7 @@ void indirect(Assembler& as, bool user) {
     as.jr(t2);
     as.bind(miss);
     as.li(t0, gate::indirect);
+    as.move(t2, host::link);
     if (user) {
         as.syscall(0);
     } else {

@@ -87,7 +87,7 @@ class Copier {
         if (kind == BranchKind::PcAddress) return stub(To::Address, static_cast<u32>(target), w);
         if (target >= 0 && target < static_cast<i64>(b_.code_bytes)) return stub(To::Cold, static_cast<u32>(target), w);
         // Shared code: a call of it, or the way to the next block.
-        if (kind == BranchKind::Call) {
+        if (kind == BranchKind::Call && &b_.code[o / 4] + la64::branch_offset(w) / 4 != region_.shared.indirect) {
             u64 from = reinterpret_cast<u64>(b_.code) + o, to = reinterpret_cast<u64>(region_.slot.data()) + as_.size();
             return as_.emit(*la64::relocated(w, from, to));
         }
@@ -184,6 +184,7 @@ bool Runtime::boundary_or_step(u64 pc) {
     bool in_flag_bits = p >= r.shared.flag_bits && p < r.shared.indirect;
     if (p >= r.shared.indirect && p < r.shared.strings) {
         v_.rip = v_.host.temp[1];
+        if (!reachable(v_.rip) && back_to_branch(block_called_from(v_.host.temp[9]), true)) interpret_one();
         return true;
     }
     u64 anchor = in_flag_bits ? v_.host.temp[9] : pc;

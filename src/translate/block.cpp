@@ -291,7 +291,7 @@ void Block::canonical() {
 void Block::exit_indirect(Gpr target) {
     if (!(target == t1)) as.move(t1, target);
     canonical();
-    emit_near(shared_.indirect, false);
+    emit_near(shared_.indirect, true);  // the link says which block it was
     ended_ = true;
 }
 
@@ -316,7 +316,7 @@ void Block::exit_return(Gpr target) {
     as.addi_d(host::return_ring, host::return_ring, -16);
     as.jr(t3);
     as.bind(miss);
-    emit_near(shared_.indirect, false);
+    emit_near(shared_.indirect, true);  // the link says which block it was
     ended_ = true;
 }
 

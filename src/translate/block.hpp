@@ -114,7 +114,8 @@ constexpr unsigned widen32 = 24, widen64 = 25, narrow32 = 26, narrow64 = 27, to_
 // Code that every block shares, in the same code cache, written once by write_shared_code.
 struct SharedCode {
     const u32* flag_bits = nullptr;      // the flags to bits in flag_a, called with link; clobbers t6, t7
-    const u32* indirect = nullptr;       // goes on at the RIP in t1 through the jump cache; clobbers t0, t2-t4
+    // Goes on at the RIP in t1 through the jump cache; clobbers t0, t2-t4. Called with link, for C++ to know from where.
+    const u32* indirect = nullptr;
     const u32* movs[4] = {};             // REP MOVS and STOS by log2 of the element's bytes, called with link; see
     const u32* stos[4] = {};             // runtime/string_code.cpp
     const u32* strings = nullptr;        // where these begin

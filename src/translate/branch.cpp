@@ -35,6 +35,19 @@ void jmp(Block& b, const Insn& i) {
     b.exit_indirect(b.read(i.op[0], Upper::Zero));
 }
 
+// A call to an address that is not canonical pushes nothing. Programs live in the lower half; what does not is C++'s.
+void check_target(Block& b, Gpr target) {
+    auto& as = b.as;
+    Gpr t = b.temp();
+    if (b.mode.user()) {
+        as.srli_d(t, target, 47);
+        return as.bnez(t, b.slow_path());
+    }
+    as.slli_d(t, target, 16);
+    as.srai_d(t, t, 16);
+    as.bne(t, target, b.slow_path());
+}
+
 void call(Block& b, const Insn& i) {
     if (is_far(i)) return b.callout();
     unsigned size = i.operand_size;
@@ -48,6 +61,7 @@ void call(Block& b, const Insn& i) {
             target = t;
         }
     }
+    if (!direct && size == 8) check_target(b, target);
     u64 back = b.next_rip();
     if (size < 8) back &= mask(size * 8);
     Gpr value = b.constant(back);
