@@ -70,6 +70,13 @@ MemoryOperand memory_operand(const ZydisDecodedOperandMem& m, CodeSize mode) {
     return out;
 }
 
+// A SIB byte with base 5 names a displacement instead, whatever REX.B says. With 32-bit addresses in 64-bit code Zydis
+// makes R13 of it.
+bool has_no_base(const ZydisDecodedInstruction& z) {
+    bool sib = (z.attributes & ZYDIS_ATTRIB_HAS_SIB) != 0;
+    return sib && z.address_width > 16 && z.raw.modrm.mod == 0 && z.raw.sib.base == 5;
+}
+
 // The segment of a string instruction's source.
 Seg override_or_ds(ZydisInstructionAttributes a, CodeSize mode) {
     if (a & ZYDIS_ATTRIB_HAS_SEGMENT_FS) return Fs;
@@ -134,6 +141,7 @@ void operands(const ZydisDecodedInstruction& z, const ZydisDecodedOperand* zop, 
                 op.kind = OperandKind::Memory;
                 op.size = size;
                 out.mem = memory_operand(from.mem, mode);
+                if (has_no_base(z)) out.mem.base = no_register, out.mem.disp = z.raw.disp.value;
                 if (from.encoding == ZYDIS_OPERAND_ENCODING_NONE) continue;  // XLAT's, string instructions'
                 break;
             case ZYDIS_OPERAND_TYPE_IMMEDIATE: immediate(from.imm, size, out, op, immediates++ > 0); break;
