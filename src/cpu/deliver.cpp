@@ -1,4 +1,5 @@
 // Interrupts and exceptions through the IDT. Source: Intel SDM vol. 3, "Interrupt and Exception Handling".
+#include "cpu/breakpoints.hpp"
 #include "cpu/operands.hpp"
 #include "cpu/platform.hpp"
 #include "cpu/transfer.hpp"
@@ -20,10 +21,13 @@ struct Delivery {
     u32 idt_error() const { return vector * 8u + 2 + ext(); }
 };
 
-// RFLAGS as pushed: a fault's image has RF set, so that a debugger's breakpoint does not hit twice.
+// RFLAGS as pushed: a fault's image has RF set, so that a debugger's breakpoint does not hit twice. Else it is clear: an
+// instruction that completes clears it, which is done in fact only while a breakpoint could hit.
 u64 pushed_flags(const Vcpu& v, const Delivery& d) {
     bool fault_class = d.event == Event::Exception && d.vector != 1 && d.vector != 3 && d.vector != 4 && d.vector != 8;
-    return rflags(v) | (fault_class ? flag::rf : 0);
+    u64 flags = rflags(v);
+    if (!breakpoints_enabled(v)) flags &= ~flag::rf;
+    return flags | (fault_class ? flag::rf : 0);
 }
 
 void enter_handler(Vcpu& v, bool clear_if, u64 also_clear) {

@@ -120,6 +120,7 @@ class Walker {
             u64 at = (table + bits(linear_, level[n].shift + level[n].index_bits - 1, level[n].shift) * entry_size()) &
                      map_.a20_mask;
             u64 e = load(at);
+            out_.in_ram = out_.in_ram && map_.ram(at);
             if (!(e & entry::present)) return fail(0);
             bool large = is_large(level[n], e);
             if (e & reserved(level[n], large)) return fail(pf_code::present | pf_code::reserved);

@@ -22,6 +22,7 @@ struct Translation {
     u64 page_size = 0;   // 4 KiB, 2 MiB, 4 MiB or 1 GiB; 4 GiB when paging is off
     bool writable = false, user = false, no_execute = false, global = false, dirty = false;
     bool accessed = false;  // A is set at every level
+    bool in_ram = true;     // every table is; in others A and D cannot be set
 };
 
 // Walks, checks rights, sets A and (for a write) D with locked updates. #PF with the architectural error code on failure.

@@ -200,13 +200,18 @@ void Runtime::remember_jump(u32 id) {
     if (!user() && !b.global) kernel_not_global_ = true;
 }
 
-void Runtime::on_interrupt() {
-    stats_.interrupts_host++;
+// What the host's interrupts and the board's timers have for the guest.
+void Runtime::serve_host() {
     host_.take_interrupts();
     board_.run_timers();
     touch_board();
     if (board_.take_nmi()) v_.nmi_pending = true;
     set_timer(board_.next_timer());  // always: the host's may have come early
+}
+
+void Runtime::on_interrupt() {
+    stats_.interrupts_host++;
+    serve_host();
     bool called = debugger_ && debugger_->called();
     constexpr u64 soon = 20'000;
     if (host_.in_gate(v_.host.pc)) {
@@ -228,8 +233,11 @@ void Runtime::on_interrupt() {
 void Runtime::dispatch() {
     step_.active = false;
     missed_boundaries_ = 0;
-    for (;;) {
+    // Host interrupts are off in here, and a guest may need C++ for every instruction for ever.
+    constexpr unsigned often = 256;
+    for (unsigned turn = 1;; turn++) {
         stats_.dispatches++;
+        if (turn % often == 0) serve_host();
         if (board_touched_ || v_.shutdown) {
             board_touched_ = false;
             check_stop();
@@ -298,12 +306,8 @@ void Runtime::check_stop() {
 void Runtime::halt() {
     stats_.halts++;
     for (;;) {
-        host_.take_interrupts();
-        board_.run_timers();
-        touch_board();
-        if (board_.take_nmi()) v_.nmi_pending = true;
+        serve_host();
         check_stop();
-        set_timer(board_.next_timer());  // before any way out: the host's may have come early, and is cleared
         if (interrupt_ready()) break;
         if (debugger_ && debugger_->called()) return;
         if (!(v_.system_flags & flag::if_)) {

@@ -33,10 +33,17 @@ bool Runtime::fill(u64 va, bool write) {
     if (!t) return false;
     u64 half = tlb_half_of(*t, write);
     if (!half || (write && !tlb_half::dirty.of(half))) return false;
-    // The handler maps a plain large page with one entry; small ones beside it would hit twice.
-    if (host_.fills_large(t->gpa, t->page_size) && !(write && !t->writable)) {
-        host_.invalidate_page(spaces_.asid(), va);
-        return true;
+    // The handler maps a plain large page with one entry, and small ones beside it would hit twice: it goes first, or the page
+    // is no longer plain.
+    if (host_.fills_large(t->gpa, t->page_size)) {
+        if (t->in_ram && !(write && !t->writable)) {
+            host_.invalidate_page(spaces_.asid(), va);
+            return true;
+        }
+        if (host_.split_large(t->gpa)) {
+            host_.invalidate_all();
+            stats_.tlb_all_flushes++;
+        }
     }
     bool odd = linear & page_size, watched = debugger_ && debugger_->watches_page(linear ^ page_size);
     // The other half too, if its page has been used; a global entry needs both halves global.

@@ -83,12 +83,7 @@ bool Runtime::maps_small_page(u64 linear) const {
     constexpr u64 address = 0x000f'ffff'ffff'f000, present = 1, large = 0x80;
     const bool pae = !v_.long_mode() && v_.paging.cr4 & cr4::pae;
     if (!(v_.paging.cr0 & cr0::pg)) return false;
-    if (!v_.long_mode() && !pae) {
-        const u8* p = memory_.pointer((v_.paging.cr3 & 0xffff'f000) + bits(linear, 31, 22) * 4);
-        if (!p) return false;
-        u32 directory = *reinterpret_cast<const u32*>(p);
-        return directory & present && !(directory & large && v_.paging.cr4 & cr4::pse);
-    }
+    if (!v_.long_mode() && !pae) return false;  // 4 MiB may have been mapped until now, which is never one entry
     u64 table = pae ? v_.paging.pdpte[bits(linear, 31, 30)] : v_.paging.cr3;
     if (pae && !(table & present)) return false;
     for (unsigned shift : {39u, 30u, 21u}) {
@@ -112,6 +107,8 @@ void Runtime::flush_page(Vcpu&, u64 linear) {
     host_.invalidate_page(spaces_.asid(), linear);
     // A 32-bit address may have been used with its sign extended.
     if (!v_.long_mode()) host_.invalidate_page(spaces_.asid(), static_cast<u64>(sign_extend(linear, 32)));
+    // And by an access that began below 4 GiB and went on there.
+    if (!v_.long_mode() && linear < 2 * page_size) host_.invalidate_page(spaces_.asid(), linear + 4_GiB);
     if (code_pages_[linear >> 12 & 4095]) forget_code_mappings();
     else fetch_[linear >> 12 & 63] = {};
 }

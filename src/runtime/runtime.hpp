@@ -116,6 +116,7 @@ class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
     void on_gate();
     void on_memory_fault(bool refill);
     void on_interrupt();
+    void serve_host();
     void on_odd_access();
     void run_again_in_cpp();
     void run_in_cpp(u32 id, const CppInsn&, bool resume);

@@ -16,7 +16,7 @@ struct Mode {
     static constexpr Field plain_{13, 6};      // by x86::Seg: base in seg_base[], no limit can be passed
     static constexpr Bit sse_{19};             // CR0.EM = TS = 0, CR4.OSFXSR = 1
     static constexpr Bit mxcsr_default_{20};   // round to nearest, all masked, no DAZ, no FTZ
-    static constexpr Bit single_step_{21};     // RFLAGS.TF, or alignment is checked: by the interpreter
+    static constexpr Bit single_step_{21};     // RFLAGS.TF, alignment is checked, or a breakpoint is enabled: by the interpreter
     static constexpr Bit protected_{22};       // CR0.PE and not virtual-8086
     static constexpr Field small_{23, 6};      // by x86::Seg: as plain, but the limit is FFFFh, for 16-bit addresses
 

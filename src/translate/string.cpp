@@ -86,7 +86,8 @@ void string(Block& b, const Insn& i) {
         b.load(second, at(b, i, x86::Rdi, x86::Es), size, Upper::Sign);
         b.drop_flags();
     } else if (destination) {
-        b.store(source ? first : host::guest[x86::Rax], at(b, i, x86::Rdi, x86::Es), size);
+        Gpr value = source ? first : size == 8 ? b.whole(x86::Rax) : b.low(x86::Rax);
+        b.store(value, at(b, i, x86::Rdi, x86::Es), size);
     }
     Gpr step = b.temp();
     as.ld_d(step, host::state, VCPU_DIRECTION);
@@ -99,7 +100,7 @@ void string(Block& b, const Insn& i) {
     }
     if (kind == Kind::Scas || kind == Kind::Cmps) {
         if (!b.flags_needed()) return;
-        Gpr left = host::guest[x86::Rax];
+        Gpr left = size == 8 ? b.whole(x86::Rax) : b.low(x86::Rax);
         if (kind == Kind::Cmps) as.move(left = host::flag_a, first);
         as.move(host::flag_b, second);
         b.set_flags(FlagOp::Sub, size, left, host::flag_b);

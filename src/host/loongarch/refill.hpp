@@ -2,7 +2,8 @@
 //
 // Two entries for one address (undefined on chips) cannot come from the handler as long as C++ keeps two rules: a
 // summary byte gets its plain bit back only together with Tlb::invalidate_all(), and INVLPG of an address that a large
-// page maps or may have mapped before drops all entries of the address space and the global ones.
+// page maps drops all entries of the address space and the global ones. (The second is kept but for a large page that the
+// guest has split; docs/status.md names that gap.)
 //
 // The handler fills a pair when the half that was wanted can be filled; the other half may be invalid. Touching that
 // one later is ECODE_PIL or ECODE_PIS, not a refill: C++ walks, and invalidates the page whether or not the walk
