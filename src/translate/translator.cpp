@@ -11,8 +11,11 @@ namespace flag = x86::flag;
 
 bool may_fault(const Row* row, const Insn& i) {
     if (!row || row->traits & Row::faults || i.lock) return true;
+    // MOV of control, debug and segment registers shares its row with MOV of general ones.
     for (unsigned n = 0; n < i.operands; n++)
-        if (i.op[n].is(OperandKind::Memory)) return true;
+        if (i.op[n].is(OperandKind::Memory) || i.op[n].is(OperandKind::Segment) || i.op[n].is(OperandKind::Control) ||
+            i.op[n].is(OperandKind::Debug))
+            return true;
     return false;
 }
 
