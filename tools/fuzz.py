@@ -2,7 +2,7 @@
 """New instruction vectors for as long as wanted: recorded on this machine's processor, run in the image, and the first that
 differs made small and printed as a line for tests/insn. Ends with exit code 1 when there was one.
 
-usage: ./bmbt fuzz [--minutes N] [--seed S] [--only GROUP|MNEMONIC] [--mode 16|32|64]
+usage: ./bmbt fuzz [--minutes N] [--seed S] [--only GROUP|MNEMONIC | --random] [--mode 16|32|64]
 """
 
 import argparse
@@ -89,6 +89,7 @@ def shrink(oracle, line):
 def fuzz(options, work):
     oracle = Oracle(work)
     more = [word for name in ("only", "mode") if getattr(options, name) for word in (f"--{name}", getattr(options, name))]
+    more += ["--random"] if options.random else []
     end, seed, total = time.monotonic() + 60 * options.minutes, options.seed, 0
     while True:
         file = oracle.generate(seed, more)
@@ -113,7 +114,9 @@ def main():
     parser = argparse.ArgumentParser(prog="./bmbt fuzz", description="compares new instruction vectors with this machine's processor")
     parser.add_argument("--minutes", type=float, default=5, help="goes on for so long (default 5)")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="of the first vectors (default: the time)")
-    parser.add_argument("--only", help="a group of forms or a mnemonic: see oracle forms")
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--random", action="store_true", help="random bytes as code instead of known forms")
+    kind.add_argument("--only", help="a group of forms or a mnemonic: see oracle forms")
     parser.add_argument("--mode", choices=["16", "32", "64"], help="code of this size only")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:

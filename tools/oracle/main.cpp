@@ -7,6 +7,7 @@
 
 #include "generate.hpp"
 #include "oracle/compare.hpp"
+#include "random_code.hpp"
 #include "record.hpp"
 #include "text.hpp"
 
@@ -19,6 +20,8 @@ void usage(FILE* to) {
     fputs(
         "oracle generate -o FILE [--seed N] [--count N] [--only GROUP|MNEMONIC] [--mode 16|32|64]\n"
         "    makes vectors and records what this machine does\n"
+        "oracle generate --random -o FILE [--seed N] [--count N] [--mode 16|32|64]\n"
+        "    the same of random bytes as code\n"
         "oracle record -o FILE TEXT...    the same for vectors in text form\n"
         "oracle show FILE [NUMBER]        prints vectors as text\n"
         "oracle cut FILE FIRST COUNT -o FILE  copies some of a file's vectors\n"
@@ -35,6 +38,8 @@ struct Arguments {
             std::string a = argv[i];
             if (a[0] != '-')
                 plain.push_back(a);
+            else if (a == "--random")
+                options[a] = "";
             else if (i + 1 < argc)
                 options[a] = argv[++i];
             else {
@@ -57,7 +62,10 @@ int generate(const Arguments& a) {
     std::string output = a.text("-o"), mode = a.text("--mode");
     if (output.empty()) return usage(stderr), 2;
     u64 seed = a.number("--seed", 1), count = a.number("--count", 10000);
-    Generator generator(seed, a.text("--only"), mode.empty() ? -1 : mode == "16" ? 0 : mode == "32" ? 1 : 2);
+    int code_size = mode.empty() ? -1 : mode == "16" ? 0 : mode == "32" ? 1 : 2;
+    const bool random = a.options.contains("--random");
+    RandomCode random_code(seed, code_size);
+    Generator generator(seed, a.text("--only"), code_size);
     if (!generator.forms()) {
         fprintf(stderr, "oracle: no form is called %s\n", a.text("--only").c_str());
         return 2;
@@ -67,9 +75,9 @@ int generate(const Arguments& a) {
     u64 ends[32] = {}, number = 0;
     std::map<std::string, u64> left_out;
     for (; writer.count() < count && number < count * 4 + 1000; number++) {
-        Draft d = generator.make(number);
+        Draft d = random ? random_code.make(number) : generator.make(number);
         std::string why;
-        if (!recorder.record(d, why)) {
+        if (!recorder.record(d, why) || (random && !random_code_stands(d, why))) {
             left_out[why]++;
             continue;
         }
