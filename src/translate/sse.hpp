@@ -36,7 +36,10 @@ inline void settle(Block& b) {
     for (usize n = words.size(); n-- > 0;) {
         u32 word = words[n], major = word >> 26;
         bool memory = (major >= 0x08 && major <= 0x0b) || major == 0x0e, branch = major >= 0x10 && major <= 0x1b;
-        if (memory || branch) return;
+        // A load's own register is written behind what it saves.
+        unsigned op = word >> 22;
+        bool loads = major == 0x08 || major == 0x09 || major == 0x0e || (op >= 0xa0 && op <= 0xa3) || (op >= 0xa8 && op <= 0xaa);
+        if (branch || (memory && !(loads && word & 31))) return;
         bool moves_to_general = word >> 20 == 0x72e || word >> 20 == 0x72f;  // VPICKVE2GR
         bool vector = major == 0x02 || major == 0x03 || (major == 0x1c && !moves_to_general);
         if (vector) continue;
