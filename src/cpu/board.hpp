@@ -27,6 +27,8 @@ class Board {
     virtual u64 read_tpr() = 0;
     virtual void write_tpr(u64 tpr) = 0;
     virtual void tsc_moved() {}  // the guest has set its TSC
+    // The x87's FERR# output; returns the IGNNE# input: exceptions are to be ignored.
+    virtual bool fpu_error(bool ferr) { return static_cast<void>(ferr), false; }
 
     // An interrupt that EFLAGS.IF alone holds back. Its vector is known once it is acknowledged; then it must be
     // delivered.

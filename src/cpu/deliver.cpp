@@ -230,6 +230,11 @@ void deliver_chain(Vcpu& v, Severity first, Fault f, u64 return_rip) {
 }  // namespace
 
 void raise(Vcpu& v, const Fault& f) {
+    // Told of by IRQ 13: the processor stands before the instruction until an interrupt comes.
+    if (f.vector == Vector::Mf && !(v.paging.cr0 & cr0::ne)) {
+        v.halted = true;
+        return;
+    }
     // INT3 and INTO through a gate that is too privileged fail like INT n; here only exceptions proper arrive.
     deliver_chain(v, Severity::Benign, f, f.trap ? v.next_rip : v.rip);
 }

@@ -2,6 +2,8 @@
 
 #include <Zydis/Zydis.h>
 
+#include "cpu/platform.hpp"
+
 namespace bmbt {
 
 using namespace x86;
@@ -11,10 +13,22 @@ Guest<> need_x87(const Vcpu& v) {
     return {};
 }
 
-Guest<> need_mmx(const Vcpu& v) {
+Guest<> need_mmx(Vcpu& v) {
     if (v.paging.cr0 & cr0::em) return ud();
     if (v.paging.cr0 & cr0::ts) return fault(Vector::Nm);
-    if (vcpu_x87(v).pending()) return fault(Vector::Mf);
+    return wait_for_x87(v);
+}
+
+// Source: Intel SDM vol. 1, "MS-DOS Compatibility Sub-mode".
+Guest<> wait_for_x87(Vcpu& v) {
+    const bool waits = vcpu_x87(v).pending();
+    if (v.paging.cr0 & cr0::ne) {
+        if (waits) return fault(Vector::Mf);
+        return {};
+    }
+    if (!waits && !v.ferr) return {};
+    v.ferr = waits;
+    if (!v.platform->fpu_error(v, waits) && waits) return fault(Vector::Mf);
     return {};
 }
 

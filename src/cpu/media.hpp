@@ -18,7 +18,10 @@ Semantics state_semantics(const x86::Insn&);  // FXSAVE, XSAVE, MXCSR, EMMS
 
 // CR0.EM, CR0.TS and CR4.OSFXSR as each kind of instruction has them.
 x86::Guest<> need_x87(const Vcpu&);
-x86::Guest<> need_mmx(const Vcpu&);  // #MF of a waiting exception included
+x86::Guest<> need_mmx(Vcpu&);  // #MF of a waiting exception included
+// What a waiting instruction does first: #MF if an unmasked exception waits. With CR0.NE = 0 it goes out as FERR# instead, and
+// either IGNNE# says to go on or #MF means that the processor stops here until an interrupt: see raise().
+x86::Guest<> wait_for_x87(Vcpu&);
 x86::Guest<> need_sse(const Vcpu&);
 
 // A vector register's value; MMX values are in q[0].

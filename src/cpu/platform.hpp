@@ -24,6 +24,9 @@ class Platform {
     virtual u64 read_tpr(Vcpu&) = 0;             // CR8
     virtual void write_tpr(Vcpu&, u64 tpr) = 0;
 
+    // FERR#: with CR0.NE = 0 an unmasked x87 exception waits, or no longer. Returns IGNNE#: it is to be ignored.
+    virtual bool fpu_error(Vcpu&, bool ferr) { return static_cast<void>(ferr), false; }
+
     virtual void msr_accessed(Vcpu&, const char* how, u32 msr, u64 value) { (void)how, (void)msr, (void)value; }  // to trace it
 
     // Cached translations of guest addresses, as x86 flushes them.

@@ -5,6 +5,7 @@
 #include "cpu/conditions.hpp"
 #include "cpu/media.hpp"
 #include "fpu/x87_image.hpp"
+#include "fpu/x87_stack.hpp"
 
 namespace bmbt {
 
@@ -337,8 +338,13 @@ bool is_control(const Insn& i) {
 // FNSTCW, FNSTENV, FNSAVE, FNSTSW do not wait for a pending exception.
 bool stores_without_waiting(const Insn& i) { return (i.opcode == 0xd9 || i.opcode == 0xdd) && reg(i) >= 6; }
 
-Guest<> x87_instruction(Vcpu& v, const Insn& i) {
-    CHECK(need_x87(v));
+// FNCLEX, FNINIT, FNSTSW AX and what older coprocessors had beside them.
+bool waits(const Insn& i) {
+    if (i.modrm < 0xc0) return !stores_without_waiting(i);
+    return !(i.opcode == 0xdb && reg(i) == 4) && !(i.opcode == 0xdf && i.modrm == 0xe0);
+}
+
+Guest<> execute(Vcpu& v, const Insn& i) {
     const bool memory = i.modrm < 0xc0;
     if (memory && vcpu_x87(v).pending() && !stores_without_waiting(i)) return fault(Vector::Mf);
     CHECK(memory ? memory_form(v, i) : register_form(v, i));
@@ -346,11 +352,22 @@ Guest<> x87_instruction(Vcpu& v, const Insn& i) {
     return {};
 }
 
+Guest<> x87_instruction(Vcpu& v, const Insn& i) {
+    CHECK(need_x87(v));
+    if (v.paging.cr0 & cr0::ne || !waits(i)) return execute(v, i);
+    CHECK(wait_for_x87(v));
+    if (!vcpu_x87(v).pending()) return execute(v, i);
+    // IGNNE#: as if nothing waited.
+    vcpu_x87(v).status &= static_cast<u16>(~(fpu::error_summary | fpu::busy));
+    auto done = execute(v, i);
+    fpu::update_summary(vcpu_x87(v));
+    return done;
+}
+
 Guest<> fwait(Vcpu& v, const Insn&) {
     constexpr u64 both = cr0::mp | cr0::ts;
     if ((v.paging.cr0 & both) == both) return fault(Vector::Nm);
-    if (vcpu_x87(v).pending()) return fault(Vector::Mf);
-    return {};
+    return wait_for_x87(v);
 }
 
 }  // namespace

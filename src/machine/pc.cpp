@@ -24,6 +24,7 @@ Pc::Pc(const Config& config, const PcHost& host)
       pit_(host.clock, alarms_, hpet_.pit_input()),
       port61_(host.clock, pit_),
       rtc_(host.clock, alarms_, host.wall, hpet_.rtc_input()),
+      fpu_error_(isa_[13]),
       keyboard_reset_(stop_, Stop::Reset, "keyboard controller"),
       port92_reset_(stop_, Stop::Reset, "port 92h"),
       cf9_reset_(stop_, Stop::Reset, "port CF9h"),
@@ -76,6 +77,7 @@ void Pc::attach_ports() {
     ports_.attach(0x402, 1, debug_);
     ports_.attach(0x510, 12, firmware_.port());
     ports_.attach(0xe9, 1, marks_port_);
+    ports_.attach(0xf0, FpuError::count, fpu_error_);
     ports_.attach(0xf1, 1, console_port_);
 }
 

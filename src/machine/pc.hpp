@@ -5,6 +5,7 @@
 #include "device/a20.hpp"
 #include "device/apic_fabric.hpp"
 #include "device/debugcon.hpp"
+#include "device/fpu_error.hpp"
 #include "device/hpet.hpp"
 #include "device/i8042.hpp"
 #include "device/pm.hpp"
@@ -61,6 +62,7 @@ class Pc final : public Board {
     u64 read_tpr() override { return lapic_.cr8(); }
     void write_tpr(u64 tpr) override { lapic_.set_cr8(tpr & 15); }
     void tsc_moved() override { lapic_.tsc_moved(); }
+    bool fpu_error(bool ferr) override { return fpu_error_.set(ferr); }
 
     bool interrupt_pending() override { return pins_.deliverable(); }
     u8 acknowledge_interrupt() override;
@@ -113,6 +115,7 @@ class Pc final : public Board {
     Pit pit_;
     Port61 port61_;
     Rtc rtc_;
+    FpuError fpu_error_;
 
     // Reset, power and A20.
     StopLine keyboard_reset_, port92_reset_, cf9_reset_, power_off_;

@@ -88,6 +88,10 @@ class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
         touch_board();
         return board_.apic_msr_write(msr, value);
     }
+    bool fpu_error(Vcpu&, bool ferr) override {
+        touch_board();
+        return board_.fpu_error(ferr);
+    }
     void msr_accessed(Vcpu&, const char* how, u32 msr, u64 value) override {
         if (options_.trace.has(TraceEvent::Msr)) trace(TraceEvent::Msr, how, msr, value);
     }

@@ -100,6 +100,7 @@ class InterpretedMachine final : public Platform, public MapListener {
     bool apic_msr_write(Vcpu&, u32 index, u64 value) override { return pc_->apic_msr_write(index, value); }
     u64 read_tpr(Vcpu&) override { return pc_->read_tpr(); }
     void write_tpr(Vcpu&, u64 tpr) override { pc_->write_tpr(tpr); }
+    bool fpu_error(Vcpu&, bool ferr) override { return pc_->fpu_error(ferr); }
     void tsc_moved(Vcpu&) override { pc_->tsc_moved(); }
     void flush_page(Vcpu&, u64) override { forget_fetches(); }
     void flush_non_global(Vcpu&) override { forget_fetches(); }

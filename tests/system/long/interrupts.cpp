@@ -28,6 +28,12 @@ CODE(64, tpr_lowered, "mov cr8, rax\nnop\nnop\nnop\nnop\nnop\nnop\nnop\nnop")
 CODE(64, loop_forever, "1: jmp 1b")
 CODE(64, count_forever, "1: inc rcx\nmov [rbx], rcx\njmp 1b")
 
+#define DIVIDE_BY_ZERO "fninit\npush 0x37b\nfldcw [rsp]\npop rax\nfld1\nfldz\nfdivp\nnop"
+CODE_AT(64, x87_error, DIVIDE_BY_ZERO, "fwait")
+CODE_AT(64, mmx_error, DIVIDE_BY_ZERO, "movd eax, mm0")
+CODE(64, x87_ignored, "fwait\nfld1\nfaddp\nfnstsw ax\nfnclex")
+CODE(64, x87_quiet, "fld1\nfnstsw ax")
+
 // Leaves nothing pending and nothing in service.
 void settle() {
     write_cr8(0);
@@ -232,6 +238,37 @@ void check_pic() {
     settle();
 }
 
+// With CR0.NE = 0 the x87's exceptions come as IRQ 13. Intel SDM vol. 1, "MS-DOS Compatibility Sub-mode".
+void check_fpu_error() {
+    constexpr struct {
+        u16 port;
+        u8 value;
+    } setup[] = {{0x20, 0x11}, {0x21, 0x20}, {0x21, 4}, {0x21, 1}, {0xa0, 0x11}, {0xa1, 0x28}, {0xa1, 2}, {0xa1, 1}, {0x21, 0xfb}, {0xa1, 0xdf}};
+    for (auto [port, value] : setup) outb(port, value);
+    apic_register(lint0) = 0x700;  // ExtINT
+    With no_ne(With::Cr0, cr0::mp, cr0::ne | cr0::ts | cr0::em);
+    auto open = [](const Code& c) {
+        Regs r = kernel(c);
+        r.flags |= flag::if_;
+        return r;
+    };
+    constexpr Piece pieces[] = {{"FWAIT", x87_error}, {"an MMX instruction", mmx_error}};
+    for (auto [name, code] : pieces) {
+        run(open(code()));
+        Check(Name("IRQ 13 at") << name).ends(trapped, code(), trap_at(0x2d, code().at));
+        outb(0xa0, 0x20), outb(0x20, 0x20);
+        outb(0xf0, 0);
+        run(open(x87_ignored()));
+        Check(Name("IGNNE# after port F0h at") << name).ends(trapped, x87_ignored(), done).is("status", trapped.gpr[Rax] & 0x84, 0x84);
+        run(open(x87_quiet()));
+        Check(Name("FNCLEX ends it at") << name).ends(trapped, x87_quiet(), done).is("status", trapped.gpr[Rax] & 0x84, 0);
+    }
+    outb(0x21, 0xff), outb(0xa1, 0xff);
+    apic_register(lint0) = 1 << 16;
+    asm volatile("fninit");
+    settle();
+}
+
 }  // namespace
 
 void check_interrupts() {
@@ -242,6 +279,7 @@ void check_interrupts() {
     check_timer();
     check_nmi();
     check_pic();
+    check_fpu_error();
 }
 
 }  // namespace guest
