@@ -14,8 +14,9 @@ void Runtime::clear_jump_cache(CodeSide& s) {
 void Runtime::clear_ring(CodeSide& s) {
     constexpr usize entries = (1u << return_ring_log2) / 16 + 1;  // and the guard below the first
     auto* e = reinterpret_cast<JumpCacheEntry*>(s.ring_memory) - 1;
-    std::fill_n(e, entries, JumpCacheEntry{.tag = ~u64{0}, .address = 0});
     bool as_user = &s == &sides_[1];
+    // A return may go to any address there is, so a prediction of none goes where a wrong one does.
+    std::fill_n(e, entries, JumpCacheEntry{.tag = ~u64{0}, .address = store_.run_address(as_user, store_.region(as_user).shared.indirect)});
     (side_ == as_user ? v_.host.temp[8] : ring_[as_user]) = s.ring;
 }
 
