@@ -131,6 +131,12 @@ class Walk {
 
             bool ended = d_.outcome.vector != x86::Vector::Bp;
             bool faulted = ended && d_.after.rip == start + at && !branched;
+            // Its target may be beyond the limit too: Intel looks at that first, AMD at the stack.
+            if (faulted && insn.mnemonic == ZYDIS_MNEMONIC_CALL && d_.outcome.vector == x86::Vector::Ss && d_.mode == CodeSize::Bits16 &&
+                insn.operand_size == 4) {
+                why = "which of two faults it has is each vendor's own";
+                return false;
+            }
             if (ended && loops_) {
                 why = "it faults in a loop";
                 return false;
