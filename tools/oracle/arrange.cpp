@@ -86,7 +86,7 @@ void arrange_string(Encoder& e) {
                 d.poke(static_cast<u16>(from - layout::data), same, n);
             }
         }
-        if (starts(e, "scas")) e.set_gpr(Rax, same[0] * 0x0101'0101'0101'0101);
+        if (starts(e, "scas")) e.set_gpr(Rax, u64{same[0]} * 0x0101'0101'0101'0101);
     }
     if (r.one_in(6)) {
         static constexpr u8 prefixes[] = {0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65};
