@@ -97,7 +97,7 @@ Guest<> interpret(Vcpu& v) {
         return done;
     }
     v.rip = v.next_rip;
-    if (v.rip == at) v.system_flags |= resumed;  // a repeated instruction has not ended
+    if (v.rip == at && (insn.rep || insn.repne)) v.system_flags |= resumed;  // it has not ended
     const bool cleared = clears_trap(insn) && !(v.system_flags & flag::tf);
     const u64 traps = v.breakpoint_hits | (single_step && !cleared ? 1 << 14 : 0);
     if (traps && !v.shadow_blocks_nmi) return std::unexpected(Fault{.vector = Vector::Db, .dr6 = traps, .trap = true});

@@ -26,6 +26,7 @@ void reset_processor(Vcpu& v) {
     for (u64& m : v.mtrr_variable) m = 0;
     vcpu_x87(v) = fresh.own_x87;
     set_vcpu_mxcsr(v, fresh.mxcsr);
+    v.ferr = false;
     v.shadow = v.shadow_blocks_nmi = v.halted = v.nmi_blocked = v.nmi_pending = v.shutdown = false;
 }
 

@@ -242,6 +242,7 @@ CODE(64, store4, "mov [rbx], eax")
 CODE(64, store8, "mov [rbx], rax")
 CODE(64, add4, "add [rbx], eax")
 CODE(64, push8, "push rax")
+CODE(64, jump_to_itself, "1: jmp 1b")
 CODE(64, in_b, "in al, dx")
 CODE(64, out_b, "out dx, al")
 CODE(64, in_d, "in eax, dx")
@@ -276,6 +277,12 @@ void check_execution() {
     r.rip = marked().begin;
     run_with(enable(0, Execute, 0), r);
     Check("RF is for one instruction").ends(trapped, marked(), fault(1));
+    // Ended by the breakpoint alone: an RF that stayed would let it jump for ever.
+    set_breakpoint(0, jump_to_itself().at);
+    r = user(jump_to_itself());
+    r.flags |= flag::rf;
+    run_with(enable(0, Execute, 0), r);
+    Check("RF is for one jump to itself").ends(trapped, jump_to_itself(), fault(1));
     set_breakpoint(0, marked().at + 1);
     run_with(enable(0, Execute, 0), user(marked()));
     Check("breakpoint within an instruction").ends(trapped, marked(), done);
