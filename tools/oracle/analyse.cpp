@@ -1,28 +1,13 @@
 // What is undefined after a sequence of instructions: each one's own, followed through those behind it.
-#include <Zydis/Zydis.h>
-
 #include "oracle/mask.hpp"
 #include "record.hpp"
+#include "zydis.hpp"
 
 namespace bmbt::oracle {
 namespace {
 
 using x86::CodeSize;
 using x86::Insn;
-
-ZydisDecodedInstruction decode_with_flags(const Draft& d, usize at) {
-    ZydisDecoder decoder;
-    ZydisMachineMode mode = d.mode == CodeSize::Bits64   ? ZYDIS_MACHINE_MODE_LONG_64
-                            : d.mode == CodeSize::Bits32 ? ZYDIS_MACHINE_MODE_LEGACY_32
-                                                         : ZYDIS_MACHINE_MODE_LEGACY_16;
-    ZydisDecoderInit(&decoder, mode,
-                     d.mode == CodeSize::Bits16   ? ZYDIS_STACK_WIDTH_16
-                     : d.mode == CodeSize::Bits32 ? ZYDIS_STACK_WIDTH_32
-                                                  : ZYDIS_STACK_WIDTH_64);
-    ZydisDecodedInstruction z{};
-    ZydisDecoderDecodeInstruction(&decoder, nullptr, &d.code[at], d.code.size() - at, &z);
-    return z;
-}
 
 // Zydis numbers C0 to C3; the status word has them in bits 8, 9, 10 and 14.
 u16 condition_codes(u32 z) { return static_cast<u16>((z & 7) << 8 | (z & 8) << 11); }
@@ -126,7 +111,8 @@ class Walk {
                 if (branched && error != x86::DecodeError::Truncated) return false;
                 break;
             }
-            ZydisDecodedInstruction z = decode_with_flags(d_, at);
+            ZydisDecodedInstruction z;
+            zydis_decode(d_.mode, &d_.code[at], d_.code.size() - at, z);
             if (!may_read(insn, z, why)) return false;
 
             bool ended = d_.outcome.vector != x86::Vector::Bp;

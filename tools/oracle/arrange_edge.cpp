@@ -1,7 +1,6 @@
 // What the forms of edge_forms.cpp need: see generate.hpp.
-#include <Zydis/Zydis.h>
-
 #include "generate.hpp"
+#include "zydis.hpp"
 
 namespace bmbt::oracle {
 namespace {
@@ -141,13 +140,8 @@ std::vector<u8> undefined_code(Random& r, CodeSize mode) {
         Insn i;
         if (x86::decode(code.data(), code.size(), mode, i) != x86::DecodeError::Invalid) continue;
         // Extensions that the machine which records may have, and this one has not.
-        ZydisDecoder decoder;
-        ZydisMachineMode m = mode == CodeSize::Bits64   ? ZYDIS_MACHINE_MODE_LONG_64
-                             : mode == CodeSize::Bits32 ? ZYDIS_MACHINE_MODE_LEGACY_32
-                                                        : ZYDIS_MACHINE_MODE_LEGACY_16;
-        ZydisDecoderInit(&decoder, m, mode == CodeSize::Bits64 ? ZYDIS_STACK_WIDTH_64 : ZYDIS_STACK_WIDTH_32);
         ZydisDecodedInstruction z;
-        if (ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&decoder, nullptr, code.data(), code.size(), &z))) continue;
+        if (zydis_decode(mode, code.data(), code.size(), z)) continue;
         code.resize(size);
         return code;
     }

@@ -1,26 +1,12 @@
 // Which random bytes may be asked: see random_code.hpp.
-#include <Zydis/Zydis.h>
-
 #include "random_code.hpp"
+#include "zydis.hpp"
 
 namespace bmbt::oracle {
 namespace {
 
 using namespace x86;
 using x86::CodeSize;
-
-// As Zydis sees it with every extension that gives older encodings a new meaning.
-bool decode_extended(CodeSize mode, const u8* bytes, usize size, ZydisDecodedInstruction& z) {
-    ZydisDecoder decoder;
-    ZydisMachineMode m = mode == CodeSize::Bits64   ? ZYDIS_MACHINE_MODE_LONG_64
-                         : mode == CodeSize::Bits32 ? ZYDIS_MACHINE_MODE_LEGACY_32
-                                                    : ZYDIS_MACHINE_MODE_LEGACY_16;
-    ZydisDecoderInit(&decoder, m,
-                     mode == CodeSize::Bits64   ? ZYDIS_STACK_WIDTH_64
-                     : mode == CodeSize::Bits32 ? ZYDIS_STACK_WIDTH_32
-                                                : ZYDIS_STACK_WIDTH_16);
-    return ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&decoder, nullptr, bytes, size, &z));
-}
 
 // What CPUID offers and a program's result does not depend on the machine.
 bool is_offered(u16 isa_set) {
@@ -199,7 +185,7 @@ bool is_for_users(const Insn& i) {
 
 bool may_be_asked(const Insn& i, CodeSize mode, const u8* bytes, usize size, bool first, bool last) {
     ZydisDecodedInstruction z;
-    if (!decode_extended(mode, bytes, size, z) || !is_offered(static_cast<u16>(z.meta.isa_set))) return false;
+    if (!zydis_decode(mode, bytes, size, z) || !is_offered(static_cast<u16>(z.meta.isa_set))) return false;
     if (is_of_this_machine(i.mnemonic)) return false;
     if (i.mnemonic == ZYDIS_MNEMONIC_INT && (i.imm & 0xff) == 0x80) return false;  // Linux's
     if (stores_an_image(i) && !(first && last)) return false;
@@ -241,7 +227,7 @@ bool is_undefined(CodeSize mode, const u8* bytes, usize size) {
         default: break;
     }
     ZydisDecodedInstruction z;
-    return !decode_extended(mode, bytes, size, z);
+    return !zydis_decode(mode, bytes, size, z);
 }
 
 bool is_too_long(CodeSize mode, const u8* bytes, usize size) {
