@@ -87,6 +87,7 @@ struct Vcpu {
     u64 cr2 = 0, cr8 = 0;
     PagingState paging;      // CR0, CR3, CR4, EFER
     u64 refill_root_32 = 0;  // the root for 2-level paging, as refill_root
+    u64 refill_large_pages = 0;  // a LargePages, physical
     u64 dr[8] = {0, 0, 0, 0, 0, 0, 0xffff0ff0, 0x400};
     u64 xcr0 = 1;
     u64 star = 0, lstar = 0, cstar = 0, fmask = 0;
@@ -157,6 +158,7 @@ BMBT_AT(VCPU_REFILL_SAVE, refill_save);
 BMBT_AT(VCPU_REFILL_SUMMARY, refill_summary);
 BMBT_AT(VCPU_REFILL_WINDOW, refill_window);
 BMBT_AT(VCPU_REFILL_ROOT_32, refill_root_32);
+BMBT_AT(VCPU_LARGE_PAGES, refill_large_pages);
 BMBT_AT(VCPU_PDPTE, paging.pdpte);
 BMBT_AT(VCPU_COUNTERS, counters);
 BMBT_AT(VCPU_X87, x87);

@@ -31,7 +31,7 @@ class LoongArchCpu final : public HostCpu, public Line {
     void set_refill_tables(Vcpu&, RefillTables) override;
     bool split_large(u64 gpa) override;
     bool mixed_global(Vcpu& v) override { return host::mixed_global(v); }
-
+    LargePages& large_pages() override { return large_pages_; }
     bool fills_large(u64 gpa, u64 page_size) override;
 
     void take_interrupts() override;
@@ -54,6 +54,7 @@ class LoongArchCpu final : public HostCpu, public Line {
     host::Interrupts& interrupts_;
     PhysicalMap& memory_;
     std::span<u8> summary_;
+    LargePages large_pages_;
     Vcpu* v_ = nullptr;
     Pc* pc_ = nullptr;
     End end_ = nullptr;

@@ -104,19 +104,11 @@ void print_stats() {
     const Machine& m = *machine;
     const Stats& s = m.runtime->stats();
     auto line = [](const char* key, u64 value) { host::print("{} {}\n", key, value); };
-    line("blocks", s.blocks), line("guest_bytes", s.guest_bytes), line("host_bytes", s.host_bytes);
+    for (const Counter& c : counters) line(c.name, s.*c.value);
     line("code_cache_bytes", m.store->code_bytes());
     line("own_memory_bytes", m.own_bytes), line("frame_table_bytes", m.frame_table_bytes);
-    line("code_flushes", s.code_flushes), line("code_writes", s.code_writes), line("code_invalidations", s.code_invalidations);
     line("tlb_refills", m.vcpu.counters[host::counter::refills]), line("tlb_slow_refills", m.vcpu.counters[host::counter::slow_refills]);
     line("tlb_large_refills", m.vcpu.counters[host::counter::large_refills]), line("tlb_window_refills", m.vcpu.counters[host::counter::window_refills]);
-    line("slow_fills", s.slow_fills), line("tlb_page_flushes", s.tlb_page_flushes), line("tlb_all_flushes", s.tlb_all_flushes);
-    line("space_switches", s.space_switches), line("epochs", s.epochs);
-    line("dispatches", s.dispatches), line("links", s.links), line("indirect_misses", s.indirect_misses);
-    line("callouts", s.callouts), line("slow_paths", s.slow_paths), line("interpreted", s.interpreted);
-    line("faults", s.faults), line("page_faults", s.page_faults), line("device_accesses", s.device_accesses);
-    line("unaligned_atomics", s.unaligned_atomics), line("float_traps", s.float_traps), line("interrupts_host", s.interrupts_host), line("interrupts_guest", s.interrupts_guest);
-    line("steps", s.steps), line("halts", s.halts);
     // The instructions that C++ ran most, by name.
     bool shown[Stats::mnemonics] = {};
     for (unsigned n = 0; n < 24; n++) {
@@ -235,14 +227,14 @@ void machine_main(const host::HostInfo& info, host::Arena& arena) {
     m.memory = arena.make<PhysicalMap>(frames.data(), layout.frames(), host::direct_base);
     auto summary = table<u8>(arena, layout.frames() * page_size / 2_MiB);
     host::Tlb::prepare();
-    host::set_refill_memory(m.vcpu, frames.data(), layout.frames(), summary.data());
     m.cpu = arena.make<LoongArchCpu>(*m.clock, *m.interrupts, *m.memory, summary);
+    host::set_refill_memory(m.vcpu, frames.data(), layout.frames(), summary.data(), m.cpu->large_pages());
     build_code_cache(m, arena);
     if (m.config.vectors.size) m.vectors = arena.make<VectorMode>(payload(info, m.config.vectors), *m.memory, m.vcpu, end_machine);
     if (m.config.gdb) {
         host::UartInfo port = DebugLine::find(info);
         if (!port.base) host::fail("--gdb needs a second serial port, and this machine has one");
-        m.debugger = arena.make<Debugger>(*arena.make<DebugLine>(port, *m.interrupts, *m.clock));
+        m.debugger = arena.make<Debugger>(*arena.make<DebugLine>(port, *m.interrupts, *m.clock), m.config.gdb_arch);
     }
     if (m.config.test_devices) {
         host::UartInfo port = StatusLine::find(info);

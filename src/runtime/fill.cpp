@@ -45,6 +45,7 @@ bool Runtime::fill(u64 va, bool write) {
             stats_.tlb_all_flushes++;
         }
     }
+    host_.large_pages().mark(linear, t->page_size);
     bool odd = linear & page_size, watched = debugger_ && debugger_->watches_page(linear ^ page_size);
     // The other half too, if its page has been used; a global entry needs both halves global.
     u64 other = 0;

@@ -79,32 +79,20 @@ void Runtime::refill_tables_changed() {
     host_.set_refill_tables(v_, t);
 }
 
-// A page table of the last level covers the address: what it maps, or has unmapped, is one 4 KiB page.
-bool Runtime::maps_small_page(u64 linear) const {
-    constexpr u64 address = 0x000f'ffff'ffff'f000, present = 1, large = 0x80;
-    const bool pae = !v_.long_mode() && v_.paging.cr4 & cr4::pae;
-    if (!(v_.paging.cr0 & cr0::pg)) return false;
-    if (!v_.long_mode() && !pae) return false;  // 4 MiB may have been mapped until now, which is never one entry
-    u64 table = pae ? v_.paging.pdpte[bits(linear, 31, 30)] : v_.paging.cr3;
-    if (pae && !(table & present)) return false;
-    for (unsigned shift : {39u, 30u, 21u}) {
-        if (pae && shift != 21) continue;
-        const u8* p = memory_.pointer((table & address) + bits(linear, shift + 8, shift) * 8);
-        if (!p) return false;
-        table = *reinterpret_cast<const u64*>(p);
-        if (!(table & present) || table & large) return false;
-    }
-    return true;
+// Everything that was remembered of the guest's tables.
+void Runtime::forget_mappings() {
+    stats_.tlb_all_flushes++;
+    host_.invalidate_all();
+    host_.large_pages().clear();
+    forget_code_mappings();
 }
 
 void Runtime::flush_page(Vcpu&, u64 linear) {
     stats_.tlb_page_flushes++;
-    // One INVLPG drops a large page whole, whatever pieces it is in here.
-    if (!maps_small_page(linear) || host_.mixed_global(v_)) {
-        host_.invalidate_all();
-        stats_.tlb_all_flushes++;
-        return forget_code_mappings();
-    }
+    // One INVLPG drops a large page whole, whatever pieces it is in here. And where small pages were joined to a large one, none of
+    // them may stay beside its entry.
+    auto now = peek_walk(memory_, v_.paging, linear);
+    if (host_.large_pages().marked(linear) || host_.mixed_global(v_) || (now && now->page_size > page_size)) return forget_mappings();
     host_.invalidate_page(spaces_.asid(), linear);
     // A 32-bit address may have been used with its sign extended.
     if (!v_.long_mode()) host_.invalidate_page(spaces_.asid(), static_cast<u64>(sign_extend(linear, 32)));
@@ -117,13 +105,11 @@ void Runtime::flush_page(Vcpu&, u64 linear) {
 void Runtime::flush_non_global(Vcpu& v) { switch_address_space(v, false); }
 
 void Runtime::flush_all(Vcpu&) {
-    stats_.tlb_all_flushes++;
-    host_.invalidate_all();
     u16 pcid = v_.paging.cr4 & cr4::pcide ? v_.paging.cr3 & 0xfff : 0;
     spaces_.reset();
     spaces_.select(pcid, true);
     host_.set_asid(spaces_.asid());
-    forget_code_mappings();
+    forget_mappings();
     refill_tables_changed();
 }
 
@@ -136,7 +122,7 @@ void Runtime::flush_pcid_page(Vcpu& v, u16 pcid, u64 linear) {
     if (spaces_.is_current(pcid)) return flush_page(v, linear);
     int asid = spaces_.asid_of(pcid);
     if (asid >= 0) host_.invalidate_page(static_cast<u16>(asid), linear);
-    if (code_pages_[linear >> 12 & 4095]) spaces_.forget(pcid);
+    if (code_pages_[linear >> 12 & 4095] || host_.large_pages().marked(linear)) spaces_.forget(pcid);
 }
 
 void Runtime::switch_address_space(Vcpu&, bool keep) {
@@ -219,9 +205,7 @@ void Runtime::map_changed(u64 gpa, u64 size) {
         if (page >> 12 < memory_.frames()) memory_.frame_ref(page).raw &= ~Frame::holds_code_.mask();
     }
     flushed_code_ = true;
-    host_.invalidate_all();
-    for (Fetch& f : fetch_) f = {};
-    forget_code_mappings();
+    forget_mappings();
     refill_tables_changed();  // the A20 gate decides whether the handler may walk
 }
 

@@ -1,6 +1,7 @@
 // What the runtime needs of the CPU that it runs on. The image implements it over host/loongarch.
 #pragma once
 #include "cpu/vcpu.hpp"
+#include "memory/large_pages.hpp"
 
 namespace bmbt {
 
@@ -28,6 +29,8 @@ class HostCpu {
     // may exist, everything must be invalidated.
     virtual bool split_large(u64 gpa) = 0;
     virtual bool mixed_global(Vcpu&) = 0;
+    // Where the handler marks large pages, as the runtime does.
+    virtual LargePages& large_pages() = 0;
     // The handler fills this page of the guest's, of this size, as a large entry.
     virtual bool fills_large(u64 gpa, u64 page_size) = 0;
 

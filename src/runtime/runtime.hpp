@@ -60,6 +60,7 @@ class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
 
     // For the debugger, while the guest is stopped; see debug.cpp.
     Vcpu& cpu() { return v_; }
+    bool interrupt_waits() { return board_.interrupt_pending(); }
     void debugger_stopped();
     void debugger_goes_on();  // the guest's state may be another one
     [[noreturn]] void debugger_kills();
@@ -189,7 +190,7 @@ class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
     void forget_code_mappings();  // links across pages, jump caches, return rings, the fetch cache
     void new_epoch();
     void unlink_across_pages();
-    bool maps_small_page(u64 linear) const;
+    void forget_mappings();
     void clear_jump_cache(CodeSide&);
     void clear_ring(CodeSide&);
     void refill_tables_changed();

@@ -70,6 +70,7 @@ u32 Runtime::find_or_translate() {
     if (f.page != linear >> 12 || f.user != as_user) {
         auto t = walk(memory_, v_.paging, linear, {.write = false, .fetch = true, .user = as_user});
         if (!t) return no_block;
+        host_.large_pages().mark(linear, t->page_size);
         f = {.page = linear >> 12, .gpa = t->gpa & ~(page_size - 1) & memory_.a20_mask, .user = as_user,
              .global = t->global || !(v_.paging.cr0 & cr0::pg)};
     }
@@ -96,6 +97,7 @@ u32 Runtime::translate_here(BlockKey key, u64 linear) {
         if (!v_.code64()) next &= 0xffff'ffff;
         auto t = walk(memory_, v_.paging, next, {.write = false, .fetch = true, .user = user()});
         if (!t) return no_block;
+        host_.large_pages().mark(next, t->page_size);
         key.gpa2 = t->gpa & memory_.a20_mask;
         second_global_ = t->global || !(v_.paging.cr0 & cr0::pg);
         const u8* second = memory_.pointer(key.gpa2);

@@ -55,6 +55,7 @@ class Bench {
     static constexpr u64 memory_size = 64_MiB;
     PhysicalMap& map;
     u8* summary;
+    LargePages large_pages;
     u64& word(u64 gpa) { return *reinterpret_cast<u64*>(guest_ + gpa); }
     u64 host_physical(u64 gpa) const { return host::physical_of(guest_) + gpa; }
 

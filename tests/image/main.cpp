@@ -62,7 +62,7 @@ Bench::Bench(const host::HostInfo& info, host::Arena& arena)
     need(guest_);
     map.map(0, memory_size, FrameKind::Ram, host::physical_of(guest_));
     auto* stack = static_cast<u8*>(arena.take(64_KiB, 16));
-    host::set_refill_memory(v, frames, memory_size >> 12, summary);
+    host::set_refill_memory(v, frames, memory_size >> 12, summary, large_pages);
     window.place(v, window_slot);
     host::prepare_vcpu(v, reinterpret_cast<u64>(stack + 64_KiB), window.page());
     fresh_tables();

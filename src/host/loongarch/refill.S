@@ -7,6 +7,7 @@
 #include "host/loongarch/csr.inc"
 #include "host/loongarch/refill.inc"
 #include "cpu/vcpu_offsets.inc"
+#include "memory/large_pages.inc"
 
 // Registers of the walk:
 //   t0 Vcpu (physical)    t1 faulting address    t2 frame table    t6 its length
@@ -91,6 +92,17 @@
     srli.d  \tmp, \e, 52
     and     $t8, $t8, \tmp
     bnez    $t8, refill_slow
+.endm
+
+// LargePages::mark for t1, a page of 2^shift bytes. t5, t7, t8 are lost.
+.macro mark_large shift
+    bstrpick.d $t5, $t1, \shift + LARGE_PAGES_LOG2 - 1, \shift
+    bstrpick.d $t7, $t1, 47, \shift + LARGE_PAGES_LOG2
+    xor     $t5, $t5, $t7
+    ld.d    $t7, $t0, VCPU_LARGE_PAGES
+    ld.bu   $t8, $t7, 0
+    add.d   $t5, $t5, $t7
+    st.b    $t8, $t5, LARGE_PAGES_MARKS
 .endm
 
 .macro restore
@@ -186,6 +198,7 @@ refill_1g:      // t5 = 80h exactly for a 1 GiB page: take the 2 MiB piece that 
     bnez    $t5, refill_slow
     bstrpick.d $t5, $t3, 29, 13
     bnez    $t5, refill_slow            // reserved bits
+    mark_large LARGE_PAGES_SHIFT_1G
     bstrpick.d $t5, $t1, 29, 21
     bstrins.d $t3, $t5, 29, 21
     b       refill_large
@@ -251,6 +264,7 @@ refill_sized:   // t4 TLBRELO0, t5 log2 of the page size; refills are 4 KiB agai
 refill_pieces_again:
     ld.d    $t6, $t0, VCPU_REFILL_FRAME_COUNT
 refill_pieces:  // the two 4 KiB entries that would map the same
+    mark_large LARGE_PAGES_SHIFT_2M
     bstrpick.d $t5, $t1, 20, 13
     bstrins.d $t3, $t5, 20, 13
     bstrins.d $t3, $zero, 12, 12        // PAT of a large entry
@@ -324,6 +338,7 @@ refill_4m:      // bits 20:13 of the entry are 39:32 of the address (PSE-36); ta
     bnez    $t5, refill_slow
     bstrpick.d $t5, $t3, 21, 21
     bnez    $t5, refill_slow            // a reserved bit
+    mark_large LARGE_PAGES_SHIFT_4M
     bstrpick.d $t5, $t3, 20, 13
     bstrins.d $t3, $t5, 39, 32
     bstrins.d $t3, $zero, 20, 13

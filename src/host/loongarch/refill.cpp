@@ -27,10 +27,11 @@ constexpr u16 leaf_mask = 0xfff & ~(PTE_W | PTE_U | PTE_G);
 
 }  // namespace
 
-void set_refill_memory(Vcpu& v, const Frame* table, u64 frames, u8* bytes) {
+void set_refill_memory(Vcpu& v, const Frame* table, u64 frames, u8* bytes, LargePages& large_pages) {
     v.refill_frames = physical_of(table);
     v.refill_frame_count = frames;
     v.refill_summary = bytes ? physical_of(bytes) : 0;
+    v.refill_large_pages = physical_of(&large_pages);
 }
 
 void set_refill_tables(Vcpu& v, const RefillTables& t) {

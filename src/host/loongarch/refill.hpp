@@ -2,8 +2,7 @@
 //
 // Two entries for one address (undefined on chips) cannot come from the handler as long as C++ keeps two rules: a
 // summary byte gets its plain bit back only together with Tlb::invalidate_all(), and INVLPG of an address that a large
-// page maps drops all entries of the address space and the global ones. (The second is kept but for a large page that the
-// guest has split; docs/status.md names that gap.)
+// page maps, or has mapped in pieces (memory/large_pages.hpp), drops everything.
 //
 // The handler fills a pair when the half that was wanted can be filled; the other half may be invalid. Touching that
 // one later is ECODE_PIL or ECODE_PIS, not a refill: C++ walks, and invalidates the page whether or not the walk
@@ -12,6 +11,7 @@
 #include "cpu/vcpu.hpp"
 #include "host/loongarch/refill.inc"
 #include "host/loongarch/tlb.hpp"
+#include "memory/large_pages.hpp"
 
 namespace bmbt::host {
 
@@ -30,9 +30,10 @@ constexpr unsigned slow_refills = COUNTER_SLOW_REFILLS, large_refills = COUNTER_
                    window_refills = COUNTER_WINDOW_REFILLS;
 }  // namespace counter
 
-// Tells the handler about guest-physical memory: the frame table and the summary, both of ours, direct-mapped.
+// Tells the handler about guest-physical memory: the frame table and the summary, both of ours, direct-mapped; and where it marks
+// the large pages that it meets.
 // Without a summary large pages are filled in 4 KiB pieces.
-void set_refill_memory(Vcpu&, const Frame* table, u64 frames, u8* summary);
+void set_refill_memory(Vcpu&, const Frame* table, u64 frames, u8* summary, LargePages&);
 
 // The guest's tables, the root as a host-physical address: C++ has checked that CR3 names RAM. Changes nothing in the TLB.
 void set_refill_tables(Vcpu&, const RefillTables&);

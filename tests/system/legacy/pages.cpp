@@ -156,6 +156,36 @@ void check_details() {
         run(r);
         Check("INVLPG of another address in a 4 MiB page").is("EAX", trapped.gpr[Rax], 0x5ec0d);
     }
+    // A large page becomes a table: one INVLPG of any address in it forgets all of it.
+    constexpr Kind kinds[] = {Kind::Bits32, Kind::Pae};
+    for (Kind kind : kinds) {
+        Paging on(kind);
+        With pse(With::Cr4, cr4::pse);
+        Map m(kind, true);
+        constexpr u32 offsets[] = {0, 0x1000, 0x1f'f000}, moved = 0x1000;
+        Regs r = kernel(load4());
+        for (u32 o : offsets) {
+            at<u32>(frame_pool + o) = o;
+            at<u32>(frame_pool + o + moved) = o + 1;
+            r.gpr[Rbx] = linear + o;
+            run(r);
+        }
+        for (unsigned n = 0; n < 512; ++n) {
+            const u32 entry = (frame_pool + n * 4096 + moved) | pte::p | pte::w | pte::u;
+            if (kind == Kind::Pae)
+                at<u64>(m.table + 8 * n) = entry;
+            else
+                at<u32>(m.table + 4 * n) = entry;
+        }
+        m.set(true, m.table | pte::p | pte::w | pte::u);
+        asm volatile("invlpg (%0)" ::"r"(linear + 0x12'3000) : "memory");
+        Check c(Name(kind == Kind::Pae ? "2 MiB page" : "4 MiB page") << "split, INVLPG of another address");
+        for (u32 o : offsets) {
+            r.gpr[Rbx] = linear + o;
+            run(r);
+            c.is("EAX", trapped.gpr[Rax], at<u32>(frame_pool + o + moved));
+        }
+    }
     {
         Paging on(Kind::Pae);
         Map m(Kind::Pae, false);

@@ -191,6 +191,20 @@ void check_sizes() {
     huge[Pdpte] = 0;
     huge.flush();
     Check("1 GiB page taken away").is("value", value_at(linear + frame(5)), faulted);
+    // The first GiB of memory in pages of 4 KiB that are all the pool's, in another order.
+    forget_tables();
+    const Mapping split(linear, 0, Pdpte);
+    u64* directory = reinterpret_cast<u64*>(frame_pool + 0x40'0000);
+    u64* table = directory + 512;
+    for (unsigned n = 0; n < 512; ++n) {
+        directory[n] = address(table) | all;
+        table[n] = frame((n + 7) % 512) | all;
+    }
+    for (uptr o : offsets) value_at(linear + frame_pool + o);
+    split[Pdpte] = address(directory) | all;
+    asm volatile("invlpg (%0)" ::"r"(linear + 0x3000) : "memory");
+    Check pieces("1 GiB page split, INVLPG of another address");
+    for (uptr o : offsets) pieces.is("value", value_at(linear + frame_pool + o), ((o >> 12) + 7) % 512);
 }
 
 // --- Process-context identifiers
