@@ -213,6 +213,7 @@ void check_real();
 void check_limits();
 void check_gates();
 void check_tasks();
+void check_tasks16();
 void check_v8086();
 void check_pages();
 void check_state();
@@ -226,6 +227,7 @@ extern "C" void main() {
     check_limits();
     check_gates();
     check_tasks();
+    check_tasks16();
     check_v8086();
     check_pages();
     check_state();

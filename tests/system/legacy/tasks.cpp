@@ -1,6 +1,6 @@
 // Task switches: by JMP, CALL, IRET, task gates and interrupts; what is saved, busy, linked and checked. Intel SDM vol.
 // 3, "Task Management".
-#include "legacy/machine.hpp"
+#include "legacy/tasks.hpp"
 
 namespace guest {
 namespace {
@@ -20,8 +20,6 @@ CODE(32, int_20, "int 0x20")
 CODE(32, undefined, "ud2")
 CODE(32, iret_nt, "iretd")
 
-bool busy(u16 selector) { return gdt[selector / 8] >> 41 & 1; }
-
 void make_task(const Code& code, bool as_user = false) {
     for (unsigned n = 0; n < tss_size; ++n) reinterpret_cast<volatile u8*>(&task)[n] = 0;
     task.esp0 = tss.esp0, task.ss0 = tss.ss0;
@@ -35,18 +33,6 @@ void make_task(const Code& code, bool as_user = false) {
     task.cr3 = read_cr3();
     gdt[other / 8] = descriptor(static_cast<u32>(address(&task)), tss_size - 1, 0x89, 0);
     gdt[gate_to / 8] = gate(other, 0, 0xe5);
-}
-
-// Back to the program's own task, as if nothing had been.
-void own_task() {
-    gdt[sel::tss / 8] &= ~(2ull << 40);
-    asm volatile("ltr %w0" ::"r"(sel::tss));
-    asm volatile("clts");
-}
-u16 task_register() {
-    u16 selector;
-    asm volatile("str %0" : "=r"(selector));
-    return selector;
 }
 
 struct Seen {
