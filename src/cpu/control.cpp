@@ -125,13 +125,18 @@ Guest<> mov_debug(Vcpu& v, const Insn& i) {
         set_register(v, i.op[0], v.dr[n]);
         return {};
     }
-    u64 value = get_register(v, i.op[1]);
+    CHECK(write_debug(v, n, get_register(v, i.op[1])));
+    if (n == 7) v.system_flags &= ~flag::rf;
+    return {};
+}
+
+Guest<> write_debug(Vcpu& v, unsigned n, u64 value) {
     if (n >= 6) {
         if (value >> 32) return gp();
         value = n == 6 ? (value & 0xe00f) | 0xffff'0ff0 : (value & 0xffff'2fff) | 0x400;
     }
     v.dr[n] = value;
-    if (n == 7) v.system_flags &= ~flag::rf, v.platform->mode_changed(v);
+    if (n == 7) v.platform->mode_changed(v);
     return {};
 }
 

@@ -14,6 +14,8 @@ x86::Guest<> write_cr0(Vcpu&, u64 value);
 x86::Guest<> write_cr3(Vcpu&, u64 value);
 x86::Guest<> write_cr4(Vcpu&, u64 value);
 
+x86::Guest<> write_debug(Vcpu&, unsigned number, u64 value);  // 0 to 3, 6, 7
+
 x86::Guest<u64> read_msr(Vcpu&, u32 msr);
 x86::Guest<> write_msr(Vcpu&, u32 msr, u64 value);
 

@@ -1,14 +1,11 @@
 #include <algorithm>
 
-#include "gdb/description.hpp"
 #include "gdb/server.hpp"
 
 namespace bmbt::gdb {
 
 namespace {
 
-// Errors of replies, by the numbers that debuggers show as they are.
-constexpr std::string_view bad_packet = "E16", no_memory = "E0e", cannot = "E01";
 constexpr std::string_view only_thread = "1";
 
 }  // namespace
@@ -37,11 +34,11 @@ void Server::report() {
         case Stop::Kind::ReadWatch: out_.text("rwatch:").hex(stop_.address).text(";"); break;
         case Stop::Kind::AccessWatch: out_.text("awatch:").hex(stop_.address).text(";"); break;
     }
-    for (unsigned n : {reg::rbp, reg::rsp, reg::rip}) {
-        std::array<u8, 8> value{};
-        target_.read_register(n, value);
+    for (u8 target : {reg::rbp, reg::rsp, description_.pc()}) {
+        std::array<u8, largest_register> room;
+        const unsigned n = description_.number_of(target);
         const u8 number[] = {static_cast<u8>(n)};
-        out_.hex_bytes(number).text(":").hex_bytes(value).text(";");
+        out_.hex_bytes(number).text(":").hex_bytes(register_value(n, room)).text(";");
     }
     out_.send();
 }
@@ -92,6 +89,7 @@ void Server::query(std::string_view text) {
     if (text == "qsThreadInfo") return reply("l");
     if (text.starts_with("qAttached")) return reply("1");
     if (text.starts_with("qSymbol")) return reply("OK");
+    if (text.starts_with("qRcmd,")) return monitor(Fields(text.substr(6)));
     constexpr std::string_view description = "qXfer:features:read:target.xml:";
     if (text.starts_with(description)) return transfer(Fields(text.substr(description.size())));
     if (text.starts_with("qXfer:features:read:")) return reply("E00");
@@ -101,6 +99,7 @@ void Server::query(std::string_view text) {
 void Server::supported(std::string_view features) {
     // A new debugger knows of no points; one that ended without a word may have left some.
     target_.remove_all_points();
+    description_ = Description(forced_.value_or(target_.arch()));
     tells_breakpoints_ = features.contains("swbreak+");
     out_.begin();
     out_.text("PacketSize=").hex(packet_size);
@@ -111,58 +110,73 @@ void Server::transfer(Fields f) {
     u64 offset = f.hex();
     f.expect(',');
     u64 length = f.hex();
-    if (!f.good() || offset > target_description.size()) return reply("E00");
-    length = std::min<u64>({length, target_description.size() - offset, packet_size / 2 - 1});
-    out_.begin();
-    out_.text(offset + length == target_description.size() ? "l" : "m");
-    out_.binary(target_description.substr(offset, length)).send();
+    const std::string_view xml = description_.xml();
+    if (!f.good() || !f.at_end() || offset > xml.size()) return reply("E00");
+    length = std::min<u64>({length, xml.size() - offset, packet_size / 2 - 1});
+    out_.begin().text(offset + length == xml.size() ? "l" : "m");
+    out_.binary(xml.substr(offset, length)).send();
+}
+
+// As many low bytes of the target's register as the debugger knows of.
+std::span<const u8> Server::register_value(unsigned number, std::span<u8, largest_register> room) {
+    auto [target, bytes] = description_[number];
+    std::ranges::fill(room, u8{0});
+    target_.read_register(target, room.first(register_bytes(target)));
+    return room.first(bytes);
+}
+
+// The bytes that the debugger does not know of stay.
+const char* Server::set_register(unsigned number, std::span<const u8> low_bytes) {
+    const u8 target = description_[number].target;
+    std::array<u8, largest_register> whole{};
+    const std::span<u8> value = std::span(whole).first(register_bytes(target));
+    target_.read_register(target, value);
+    std::ranges::copy(low_bytes, value.begin());
+    return target_.write_register(target, value);
 }
 
 void Server::read_all() {
     out_.begin();
-    for (unsigned n = 0; n < reg::count; n++) {
-        std::array<u8, largest_register> value{};
-        std::span<u8> whole(value.data(), register_bytes(n));
-        target_.read_register(n, whole);
-        out_.hex_bytes(whole);
-    }
+    std::array<u8, largest_register> room;
+    for (unsigned n = 0; n < description_.count(); n++) out_.hex_bytes(register_value(n, room));
     out_.send();
 }
 
 // Registers that cannot be changed come with all others, and are left alone.
 void Server::write_all(Fields f) {
     std::array<u8, all_register_bytes> values;
-    if (!f.hex_bytes(values)) return reply(bad_packet);
-    for (unsigned n = 0, at = 0; n < reg::count; at += register_bytes(n++))
-        static_cast<void>(target_.write_register(n, std::span(values).subspan(at, register_bytes(n))));
+    unsigned size = 0;
+    for (unsigned n = 0; n < description_.count(); n++) size += description_[n].bytes;
+    if (!f.hex_bytes(std::span(values).first(size))) return reply(bad_packet);
+    for (unsigned n = 0, at = 0; n < description_.count(); at += description_[n++].bytes)
+        static_cast<void>(set_register(n, std::span(values).subspan(at, description_[n].bytes)));
     reply("OK");
 }
 
 void Server::read_one(Fields f) {
     u64 n = f.hex();
-    if (!f.good() || n >= reg::count) return reply(bad_packet);
-    std::array<u8, largest_register> value{};
-    std::span<u8> whole(value.data(), register_bytes(static_cast<unsigned>(n)));
-    target_.read_register(static_cast<unsigned>(n), whole);
-    out_.begin();
-    out_.hex_bytes(whole).send();
+    if (!f.good() || !f.at_end() || n >= description_.count()) return reply(bad_packet);
+    std::array<u8, largest_register> room;
+    out_.begin().hex_bytes(register_value(static_cast<unsigned>(n), room)).send();
 }
 
 void Server::write_one(Fields f) {
     u64 n = f.hex();
     f.expect('=');
-    if (!f.good() || n >= reg::count) return reply(bad_packet);
-    std::array<u8, largest_register> value{};
-    std::span<u8> whole(value.data(), register_bytes(static_cast<unsigned>(n)));
-    if (!f.hex_bytes(whole)) return reply(bad_packet);
-    reply(target_.write_register(static_cast<unsigned>(n), whole) ? "OK" : cannot);
+    if (!f.good() || n >= description_.count()) return reply(bad_packet);
+    std::array<u8, largest_register> bytes;
+    const std::span<u8> value = std::span(bytes).first(description_[static_cast<unsigned>(n)].bytes);
+    if (!f.hex_bytes(value)) return reply(bad_packet);
+    const char* refused = set_register(static_cast<unsigned>(n), value);
+    if (!refused) return reply("OK");
+    out_.begin().text("E.").text(refused).send();
 }
 
 void Server::read_memory(Fields f) {
     u64 address = f.hex();
     f.expect(',');
     u64 length = f.hex();
-    if (!f.good()) return reply(bad_packet);
+    if (!f.good() || !f.at_end()) return reply(bad_packet);
     std::array<u8, packet_size / 2> bytes;
     length = std::min<u64>(length, bytes.size());
     usize got = length ? target_.read_memory(address, std::span(bytes).first(length)) : 0;
@@ -215,9 +229,9 @@ std::optional<Resume> Server::resume(std::string_view text) {
         u64 address = f.hex();
         std::array<u8, 8> value;
         for (unsigned n = 0; n < 8; n++) value[n] = static_cast<u8>(address >> 8 * n);
-        if (f.good()) static_cast<void>(target_.write_register(reg::rip, value));
+        if (f.good() && f.at_end() && target_.write_register(description_.pc(), value)) return reply(cannot), std::nullopt;
     }
-    if (!f.good()) return reply(bad_packet), std::nullopt;
+    if (!f.good() || !f.at_end()) return reply(bad_packet), std::nullopt;
     bool step = text.front() == 's' || text.front() == 'S';
     return Resume{.kind = step ? Resume::Kind::Step : Resume::Kind::Continue};
 }
@@ -237,7 +251,8 @@ std::optional<Resume> Server::resume_threads(std::string_view actions) {
             u64 begin = f.hex();
             f.expect(',');
             u64 end = f.hex();
-            if (f.good()) return Resume{.kind = Resume::Kind::Step, .begin = begin, .end = end};
+            bool linear = description_.pc() == reg::linear_pc;
+            if (f.good() && f.at_end()) return Resume{.kind = Resume::Kind::Step, .begin = begin, .end = end, .linear = linear};
             break;
         }
         default: break;

@@ -2,13 +2,9 @@
 
 namespace bmbt::gdb {
 
-// The first three features are GDB's own, by which it knows an x86 processor; the last is shown as it is.
-const std::string_view target_description = R"xml(<?xml version="1.0"?>
-<!DOCTYPE target SYSTEM "gdb-target.dtd">
-<target version="1.0">
-<architecture>i386:x86-64</architecture>
-<feature name="org.gnu.gdb.i386.core">
-<flags id="i386_eflags" size="4">
+namespace {
+
+constexpr std::string_view eflags_type = R"xml(<flags id="i386_eflags" size="4">
 <field name="CF" start="0" end="0"/>
 <field name="PF" start="2" end="2"/>
 <field name="AF" start="4" end="4"/>
@@ -26,49 +22,9 @@ const std::string_view target_description = R"xml(<?xml version="1.0"?>
 <field name="VIP" start="20" end="20"/>
 <field name="ID" start="21" end="21"/>
 </flags>
-<reg name="rax" bitsize="64" type="int64"/>
-<reg name="rbx" bitsize="64" type="int64"/>
-<reg name="rcx" bitsize="64" type="int64"/>
-<reg name="rdx" bitsize="64" type="int64"/>
-<reg name="rsi" bitsize="64" type="int64"/>
-<reg name="rdi" bitsize="64" type="int64"/>
-<reg name="rbp" bitsize="64" type="data_ptr"/>
-<reg name="rsp" bitsize="64" type="data_ptr"/>
-<reg name="r8" bitsize="64" type="int64"/>
-<reg name="r9" bitsize="64" type="int64"/>
-<reg name="r10" bitsize="64" type="int64"/>
-<reg name="r11" bitsize="64" type="int64"/>
-<reg name="r12" bitsize="64" type="int64"/>
-<reg name="r13" bitsize="64" type="int64"/>
-<reg name="r14" bitsize="64" type="int64"/>
-<reg name="r15" bitsize="64" type="int64"/>
-<reg name="rip" bitsize="64" type="code_ptr"/>
-<reg name="eflags" bitsize="32" type="i386_eflags"/>
-<reg name="cs" bitsize="32" type="int32"/>
-<reg name="ss" bitsize="32" type="int32"/>
-<reg name="ds" bitsize="32" type="int32"/>
-<reg name="es" bitsize="32" type="int32"/>
-<reg name="fs" bitsize="32" type="int32"/>
-<reg name="gs" bitsize="32" type="int32"/>
-<reg name="st0" bitsize="80" type="i387_ext"/>
-<reg name="st1" bitsize="80" type="i387_ext"/>
-<reg name="st2" bitsize="80" type="i387_ext"/>
-<reg name="st3" bitsize="80" type="i387_ext"/>
-<reg name="st4" bitsize="80" type="i387_ext"/>
-<reg name="st5" bitsize="80" type="i387_ext"/>
-<reg name="st6" bitsize="80" type="i387_ext"/>
-<reg name="st7" bitsize="80" type="i387_ext"/>
-<reg name="fctrl" bitsize="32" type="int" group="float"/>
-<reg name="fstat" bitsize="32" type="int" group="float"/>
-<reg name="ftag" bitsize="32" type="int" group="float"/>
-<reg name="fiseg" bitsize="32" type="int" group="float"/>
-<reg name="fioff" bitsize="32" type="int" group="float"/>
-<reg name="foseg" bitsize="32" type="int" group="float"/>
-<reg name="fooff" bitsize="32" type="int" group="float"/>
-<reg name="fop" bitsize="32" type="int" group="float"/>
-</feature>
-<feature name="org.gnu.gdb.i386.sse">
-<vector id="v4f" type="ieee_single" count="4"/>
+)xml";
+
+constexpr std::string_view sse_types = R"xml(<vector id="v4f" type="ieee_single" count="4"/>
 <vector id="v2d" type="ieee_double" count="2"/>
 <vector id="v16i8" type="int8" count="16"/>
 <vector id="v8i16" type="int16" count="8"/>
@@ -99,50 +55,122 @@ const std::string_view target_description = R"xml(<?xml version="1.0"?>
 <field name="PM" start="12" end="12"/>
 <field name="FZ" start="15" end="15"/>
 </flags>
-<reg name="xmm0" bitsize="128" type="vec128"/>
-<reg name="xmm1" bitsize="128" type="vec128"/>
-<reg name="xmm2" bitsize="128" type="vec128"/>
-<reg name="xmm3" bitsize="128" type="vec128"/>
-<reg name="xmm4" bitsize="128" type="vec128"/>
-<reg name="xmm5" bitsize="128" type="vec128"/>
-<reg name="xmm6" bitsize="128" type="vec128"/>
-<reg name="xmm7" bitsize="128" type="vec128"/>
-<reg name="xmm8" bitsize="128" type="vec128"/>
-<reg name="xmm9" bitsize="128" type="vec128"/>
-<reg name="xmm10" bitsize="128" type="vec128"/>
-<reg name="xmm11" bitsize="128" type="vec128"/>
-<reg name="xmm12" bitsize="128" type="vec128"/>
-<reg name="xmm13" bitsize="128" type="vec128"/>
-<reg name="xmm14" bitsize="128" type="vec128"/>
-<reg name="xmm15" bitsize="128" type="vec128"/>
-<reg name="mxcsr" bitsize="32" type="i386_mxcsr" group="vector"/>
-</feature>
-<feature name="org.gnu.gdb.i386.segments">
-<reg name="fs_base" bitsize="64" type="int"/>
-<reg name="gs_base" bitsize="64" type="int"/>
-</feature>
-<feature name="org.bmbt.x86.system">
-<reg name="k_gs_base" bitsize="64" type="int64" group="system"/>
-<reg name="cs_base" bitsize="64" type="int64" group="system"/>
-<reg name="ss_base" bitsize="64" type="int64" group="system"/>
-<reg name="ds_base" bitsize="64" type="int64" group="system"/>
-<reg name="es_base" bitsize="64" type="int64" group="system"/>
-<reg name="gdtr_base" bitsize="64" type="int64" group="system"/>
-<reg name="idtr_base" bitsize="64" type="int64" group="system"/>
-<reg name="cr0" bitsize="64" type="int64" group="system"/>
-<reg name="cr2" bitsize="64" type="int64" group="system"/>
-<reg name="cr3" bitsize="64" type="int64" group="system"/>
-<reg name="cr4" bitsize="64" type="int64" group="system"/>
-<reg name="cr8" bitsize="64" type="int64" group="system"/>
-<reg name="efer" bitsize="64" type="int64" group="system"/>
-<reg name="dr0" bitsize="64" type="int64" group="system"/>
-<reg name="dr1" bitsize="64" type="int64" group="system"/>
-<reg name="dr2" bitsize="64" type="int64" group="system"/>
-<reg name="dr3" bitsize="64" type="int64" group="system"/>
-<reg name="dr6" bitsize="64" type="int64" group="system"/>
-<reg name="dr7" bitsize="64" type="int64" group="system"/>
-</feature>
-</target>
 )xml";
+
+// The debugger's own names, by which it knows an architecture.
+constexpr std::string_view architectures[] = {"i386:x86-64", "i386", "i8086"};
+
+}  // namespace
+
+std::optional<Arch> arch_named(std::string_view name) {
+    for (usize n = 0; n < std::size(arch_names); n++)
+        if (arch_names[n] == name) return static_cast<Arch>(n);
+    return {};
+}
+
+// Three features are the debugger's own, by which it knows an x86 processor; the last is shown as it is.
+Description::Description(Arch arch) : arch_(arch) {
+    text("<?xml version=\"1.0\"?>\n<!DOCTYPE target SYSTEM \"gdb-target.dtd\">\n<target version=\"1.0\">\n<architecture>");
+    text(architectures[static_cast<usize>(arch)]);
+    text("</architecture>\n");
+    // The debugger has no operating system for it, and says so at length if it is let think of one.
+    if (arch == Arch::I8086) text("<osabi>none</osabi>\n");
+    text("<feature name=\"org.gnu.gdb.i386.core\">\n");
+    core();
+    text("</feature>\n<feature name=\"org.gnu.gdb.i386.sse\">\n");
+    sse();
+    text("</feature>\n");
+    if (wide()) {
+        text("<feature name=\"org.gnu.gdb.i386.segments\">\n");
+        add("fs_base", reg::fs_base, 8, "int");
+        add("gs_base", reg::gs_base, 8, "int");
+        text("</feature>\n");
+    }
+    text("<feature name=\"org.bmbt.x86.system\">\n");
+    system();
+    text("</feature>\n</target>\n");
+}
+
+unsigned Description::number_of(u8 target) const {
+    unsigned n = 0;
+    while (n < count_ && registers_[n].target != target) n++;
+    return n;
+}
+
+void Description::text(std::string_view s) {
+    for (char c : s)
+        if (size_ < room) xml_[size_++] = c;
+}
+
+void Description::number(unsigned n) {
+    if (n >= 10) number(n / 10);
+    const char digit[] = {static_cast<char>('0' + n % 10)};
+    text({digit, 1});
+}
+
+void Description::add(std::string_view name, u8 target, unsigned bytes, std::string_view type, std::string_view group) {
+    registers_[count_++] = {target, static_cast<u8>(bytes)};
+    text("<reg name=\""), text(name);
+    text("\" bitsize=\""), number(bytes * 8);
+    text("\" type=\""), text(type);
+    if (!group.empty()) text("\" group=\""), text(group);
+    text("\"/>\n");
+}
+
+// Registers whose names end in a number, from `first` on.
+void Description::add_numbered(std::string_view name, unsigned first, unsigned end, u8 target, unsigned bytes, std::string_view type) {
+    for (unsigned n = first; n < end; n++) {
+        char whole[8];
+        usize size = name.copy(whole, sizeof whole - 2);
+        if (n >= 10) whole[size++] = static_cast<char>('0' + n / 10);
+        whole[size++] = static_cast<char>('0' + n % 10);
+        add({whole, size}, static_cast<u8>(target + n - first), bytes, type);
+    }
+}
+
+void Description::core() {
+    using namespace reg;
+    text(eflags_type);
+    if (wide()) {
+        constexpr std::string_view names[] = {"rax", "rbx", "rcx", "rdx", "rsi", "rdi"};
+        for (u8 n = 0; n < std::size(names); n++) add(names[n], n, 8, "int64");
+        add("rbp", rbp, 8, "data_ptr"), add("rsp", rsp, 8, "data_ptr");
+        add_numbered("r", 8, 16, r8, 8, "int64");
+        add("rip", rip, 8, "code_ptr");
+    } else {
+        add("eax", rax, 4, "int32"), add("ecx", rcx, 4, "int32"), add("edx", rdx, 4, "int32"), add("ebx", rbx, 4, "int32");
+        add("esp", rsp, 4, "data_ptr"), add("ebp", rbp, 4, "data_ptr");
+        add("esi", rsi, 4, "int32"), add("edi", rdi, 4, "int32");
+        add("eip", pc(), 4, "code_ptr");
+    }
+    add("eflags", eflags, 4, "i386_eflags");
+    constexpr std::string_view segments[] = {"cs", "ss", "ds", "es", "fs", "gs"};
+    for (u8 n = 0; n < std::size(segments); n++) add(segments[n], cs + n, 4, "int32");
+    add_numbered("st", 0, 8, st0, 10, "i387_ext");
+    constexpr std::string_view x87[] = {"fctrl", "fstat", "ftag", "fiseg", "fioff", "foseg", "fooff", "fop"};
+    for (u8 n = 0; n < std::size(x87); n++) add(x87[n], fctrl + n, 4, "int", "float");
+}
+
+void Description::sse() {
+    text(sse_types);
+    add_numbered("xmm", 0, wide() ? 16 : 8, reg::xmm0, 16, "vec128");
+    add("mxcsr", reg::mxcsr, 4, "i386_mxcsr", "vector");
+}
+
+void Description::system() {
+    using namespace reg;
+    const unsigned bytes = wide() ? 8 : 4;
+    auto one = [&](std::string_view name, u8 target) { add(name, target, bytes, wide() ? "int64" : "int32", "system"); };
+    if (wide()) one("k_gs_base", kernel_gs_base);
+    else one("fs_base", fs_base), one("gs_base", gs_base);
+    one("cs_base", cs_base), one("ss_base", ss_base), one("ds_base", ds_base), one("es_base", es_base);
+    one("gdtr_base", gdtr), one("idtr_base", idtr);
+    one("cr0", cr0), one("cr2", cr2), one("cr3", cr3), one("cr4", cr4);
+    if (wide()) one("cr8", cr8);
+    one("efer", efer);
+    one("dr0", dr0), one("dr1", dr0 + 1), one("dr2", dr0 + 2), one("dr3", dr0 + 3), one("dr6", dr6), one("dr7", dr7);
+    if (arch_ == Arch::I8086) one("ip", rip);
+    else one("linear_pc", linear_pc);
+}
 
 }  // namespace bmbt::gdb

@@ -57,7 +57,10 @@ class PacketWriter {
  public:
     explicit PacketWriter(ByteStream& to) : to_(to) {}
 
-    void begin() { size_ = 0; }
+    PacketWriter& begin() {
+        size_ = 0;
+        return *this;
+    }
     PacketWriter& text(std::string_view s);
     PacketWriter& character(char c) { return text({&c, 1}); }
     PacketWriter& hex(u64 n);  // without leading zeros

@@ -10,7 +10,9 @@ namespace bmbt::gdb {
 
 class Server {
  public:
-    Server(Target& target, ByteStream& stream) : target_(target), stream_(stream), out_(stream) {}
+    // `forced`: what debuggers are told of the processor, whatever it does when they connect.
+    Server(Target& target, ByteStream& stream, std::optional<Arch> forced = {})
+        : target_(target), stream_(stream), out_(stream), forced_(forced), description_(forced.value_or(Arch::X86_64)) {}
 
     // While the target runs: true when the debugger wants it to stop, until stopped() is called.
     bool wants_stop();
@@ -38,7 +40,15 @@ class Server {
     void point(Fields, bool add);
     std::optional<Resume> resume(std::string_view);
     std::optional<Resume> resume_threads(std::string_view actions);
+    std::span<const u8> register_value(unsigned number, std::span<u8, largest_register> room);
+    const char* set_register(unsigned number, std::span<const u8> low_bytes);
 
+    // monitor.cpp
+    void monitor(Fields);
+    void monitor_arch(Words, Console&);
+
+    // Errors of replies, by the numbers that debuggers show as they are.
+    static constexpr std::string_view bad_packet = "E16", no_memory = "E0e", cannot = "E01";
     void reply(std::string_view text);
     void report();
 
@@ -46,6 +56,8 @@ class Server {
     ByteStream& stream_;
     PacketReader in_;
     PacketWriter out_;
+    std::optional<Arch> forced_;
+    Description description_;
     Stop stop_;
     bool wanted_ = false;     // a byte asked the target to stop
     bool awaited_ = false;    // the debugger waits to hear of a stop

@@ -13,6 +13,8 @@ constexpr u64 least_memory = 16_MiB, most_memory = 1_GiB << 16;
 constexpr Error bad_number{"the image's command line has a malformed number; start the image with ./bmbt run"};
 constexpr Error unknown_word{"the image's command line has an unknown word; start the image with ./bmbt run"};
 constexpr Error unknown_boot{"unknown kind of guest; boot= takes linux, multiboot, bios or raw"};
+constexpr Error unknown_arch{
+    "unknown architecture; --gdb-arch takes x86-64, i386 or i8086"};
 constexpr Error unknown_event{
     "unknown trace event; --trace takes block, fault, irq, io, mmio, msr, bios, mode, smc, timer"};
 constexpr Error little_memory{"too little guest memory; give at least --memory 16M"};
@@ -74,6 +76,7 @@ Result<> take_word(Config& c, std::string_view word) {
     if (name == "initrd") return need(range(value, c.initrd), bad_number);
     if (name == "vectors") return need(range(value, c.vectors), bad_number);
     if (name == "boot") return need(boot_kind(value, c.boot), unknown_boot);
+    if (name == "gdb-arch") return need((c.gdb_arch = gdb::arch_named(value)).has_value(), unknown_arch);
     if (name == "trace") return need(trace_list(value, c.trace), unknown_event);
     return std::unexpected(unknown_word);
 }

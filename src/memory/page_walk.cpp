@@ -24,8 +24,9 @@ constexpr Level legacy_levels[] = {{22, 10}, {12, 10}};
 
 class Walker {
  public:
-    Walker(PhysicalMap& map, const PagingState& p, u64 linear, Access a, bool quiet)
-        : map_(map),
+    Walker(PhysicalMap& map, const PagingState& p, u64 linear, Access a, bool quiet, WalkTrace* trace = nullptr)
+        : trace_(trace),
+          map_(map),
           p_(p),
           linear_(linear),
           access_(a),
@@ -120,6 +121,7 @@ class Walker {
             u64 at = (table + bits(linear_, level[n].shift + level[n].index_bits - 1, level[n].shift) * entry_size()) &
                      map_.a20_mask;
             u64 e = load(at);
+            if (trace_) trace_->step[trace_->count++] = {at, e, level[n].shift};
             out_.in_ram = out_.in_ram && map_.ram(at);
             if (!(e & entry::present)) return fail(0);
             bool large = is_large(level[n], e);
@@ -162,6 +164,7 @@ class Walker {
         return !access_.write || out_.writable || (!access_.user && !(p_.cr0 & cr0::wp));
     }
 
+    WalkTrace* trace_;
     PhysicalMap& map_;
     const PagingState& p_;
     u64 linear_;
@@ -181,6 +184,10 @@ Guest<Translation> walk(PhysicalMap& map, const PagingState& p, u64 linear, Acce
 
 Guest<Translation> peek_walk(PhysicalMap& map, const PagingState& p, u64 linear) {
     return Walker(map, p, linear, {}, true).run();
+}
+
+Guest<Translation> peek_walk(PhysicalMap& map, const PagingState& p, u64 linear, WalkTrace& trace) {
+    return Walker(map, p, linear, {}, true, &trace).run();
 }
 
 Guest<> load_pdptes(PhysicalMap& map, PagingState& state) {

@@ -31,6 +31,16 @@ x86::Guest<Translation> walk(PhysicalMap&, const PagingState&, u64 linear, Acces
 // The same without any effect on the tables and with no rights checked; has_value() is "present". For reports, TLB fills and tests.
 x86::Guest<Translation> peek_walk(PhysicalMap&, const PagingState&, u64 linear);
 
+// The entries that a walk reads, from the root on; PAE's PDPTEs are registers, and are not among them.
+struct WalkTrace {
+    struct Step {
+        u64 at = 0, entry = 0;  // guest-physical; what it holds
+        unsigned shift = 0;     // it is for 2^shift bytes of linear addresses
+    } step[4];
+    unsigned count = 0;
+};
+x86::Guest<Translation> peek_walk(PhysicalMap&, const PagingState&, u64 linear, WalkTrace&);
+
 // PAE: reads and checks the four PDPTEs that CR3 names into state.pdpte; #GP(0) if a reserved bit is set.
 x86::Guest<> load_pdptes(PhysicalMap&, PagingState& state);
 

@@ -6,15 +6,19 @@ namespace bmbt {
 using namespace x86;
 
 // Before the instruction at v.rip. True: the dispatcher is to look again at where the guest is.
-bool Runtime::debug() {
+bool Runtime::debug(bool woken) {
+    // The interrupt that has ended a halt comes before the instruction behind HLT, and before a breakpoint there; it is also
+    // the step of a halted guest.
+    if (woken) {
+        deliver_interrupt();
+        debugger_->stepped();
+        return true;
+    }
     if (debugger_->next() == Debugger::Next::Run) return v_.halted || v_.shutdown;
-    // A step is one instruction and no interrupt: a person who steps wants to see the program's next instruction, not the
-    // timer's handler. A halted guest has none; its step is the interrupt that ends the halt.
-    bool halted = v_.halted;
-    if (halted) halt();
     if (v_.halted) return true;
-    if (halted && interrupt_ready()) deliver_interrupt();
-    else interpret_one();
+    // A step is one instruction and no interrupt: a person who steps wants to see the program's next instruction, not the
+    // timer's handler.
+    interpret_one();
     debugger_->stepped();
     return true;
 }

@@ -35,6 +35,11 @@ Debugger::Next Debugger::next() {
     return stepping_ ? Next::Step : Next::Run;
 }
 
+bool Debugger::in_range() const {
+    const u64 pc = range_linear_ ? rip_linear() : v_->rip;
+    return pc >= range_begin_ && pc < range_end_;
+}
+
 bool Debugger::reason(gdb::Stop& why) {
     using Kind = gdb::Stop::Kind;
     if (!started_) {
@@ -48,7 +53,7 @@ bool Debugger::reason(gdb::Stop& why) {
     }
     if (stepped_) {
         stepped_ = false;
-        if (v_->rip < range_begin_ || v_->rip >= range_end_) return why.kind = Kind::Step, true;
+        if (!in_range()) return why.kind = Kind::Step, true;
         static_cast<void>(called());
     }
     if (breakpoint_count_)
@@ -66,7 +71,7 @@ void Debugger::stop(const gdb::Stop& why) {
         case gdb::Resume::Kind::Kill: runtime_->debugger_kills();
         case gdb::Resume::Kind::Step:
             stepping_ = true;
-            range_begin_ = r.begin, range_end_ = r.end;
+            range_begin_ = r.begin, range_end_ = r.end, range_linear_ = r.linear;
             break;
         case gdb::Resume::Kind::Continue:
         case gdb::Resume::Kind::Detach: apply_points(); break;

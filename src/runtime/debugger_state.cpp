@@ -1,8 +1,10 @@
 // The guest's registers and memory, as the debugger reads and writes them.
 #include <algorithm>
 
+#include "cpu/control.hpp"
 #include "cpu/flags.hpp"
 #include "cpu/segmentation.hpp"
+#include "cpu/transfer.hpp"
 #include "fpu/x87_image.hpp"
 #include "gdb/description.hpp"
 #include "runtime/runtime.hpp"
@@ -59,7 +61,38 @@ void set_x87_value(fpu::X87& x, unsigned n, u64 value) {
     x.status = static_cast<u16>((x.status & ~(fpu::error_summary | fpu::busy)) | (pending ? fpu::error_summary | fpu::busy : 0));
 }
 
+const char* wrong(const Guest<>& done) {
+    if (done) return nullptr;
+    switch (done.error().vector) {
+        case Vector::Gp: return "the instruction that writes it would raise GP";
+        case Vector::Np: return "the instruction that writes it would raise NP";
+        case Vector::Ss: return "the instruction that writes it would raise SS";
+        case Vector::Pf: return "the instruction that writes it would raise PF";
+        default: return "the instruction that writes it would fault";
+    }
+}
+
+// As a far jump at the same privilege loads CS, or where there are no descriptors, the selector alone.
+Guest<> write_cs(Vcpu& v, u16 selector) {
+    if (!v.protected_mode() || v.v8086()) {
+        set_code_segment(v, real_segment(v, Cs, selector), v.cpl);
+        return {};
+    }
+    if (null_selector(selector)) return gp();
+    DescriptorEntry e = TRY(descriptor(v, selector));
+    const Segment cs = TRY(code_segment_for_jump(v, selector, e));
+    CHECK(check_rip(v, cs, v.rip));
+    set_code_segment(v, cs, v.cpl);
+    return {};
+}
+
 }  // namespace
+
+// What a debugger for the code at CS:RIP best takes it for. Virtual 8086 mode is a program's, under a 32-bit system.
+gdb::Arch Debugger::arch() {
+    if (v_->long_mode()) return gdb::Arch::X86_64;
+    return v_->seg[Cs].big() || v_->v8086() ? gdb::Arch::I386 : gdb::Arch::I8086;
+}
 
 u64 Debugger::register_value(unsigned n) const {
     Vcpu& v = *v_;
@@ -88,36 +121,66 @@ u64 Debugger::register_value(unsigned n) const {
         case reg::efer: return v.paging.efer;
         case reg::dr6: return v.dr[6];
         case reg::dr7: return v.dr[7];
+        case reg::linear_pc: return rip_linear();
         default: return 0;
     }
 }
 
-// What selectors and control registers mean besides their value is the guest's to change, by its instructions.
-bool Debugger::set_register(unsigned n, u64 value) {
+const char* Debugger::go_to(u64 rip) {
     Vcpu& v = *v_;
-    if (n < reg::rip) return v.gpr[gpr_of[n]] = value, true;
-    if (n >= reg::fctrl && n < reg::xmm0) return set_x87_value(vcpu_x87(v), n, value), true;
+    if (!check_rip(v, v.seg[Cs], rip)) return "no instruction can be there: not canonical, or beyond the limit of CS";
+    if (v.rip != rip) v.halted = false;
+    v.rip = v.next_rip = rip;
+    return nullptr;
+}
+
+const char* Debugger::set_base(Seg which, u64 value) {
+    if (v_->long_mode() ? !canonical(value) : value >> 32) return "not an address of this mode";
+    Segment s = v_->seg[which];
+    s.base = value;
+    set_segment(*v_, which, s);
+    return nullptr;
+}
+
+// What means more than its value is written as the guest's own instructions write it, at privilege level 0.
+const char* Debugger::set_register(unsigned n, u64 value) {
+    Vcpu& v = *v_;
+    if (value == register_value(n)) return nullptr;
+    if (n < reg::rip) return v.gpr[gpr_of[n]] = value, nullptr;
+    if (n >= reg::cs && n < reg::st0) {
+        if (value >> 16) return "a selector has 16 bits";
+        const u16 selector = static_cast<u16>(value);
+        return wrong(n == reg::cs ? write_cs(v, selector) : load_segment(v, segment_of[n - reg::cs], selector));
+    }
+    if (n >= reg::fctrl && n < reg::xmm0) return set_x87_value(vcpu_x87(v), n, value), nullptr;
+    if (n >= reg::dr0 && n <= reg::dr7) return wrong(write_debug(v, n == reg::dr6 ? 6 : n == reg::dr7 ? 7 : n - reg::dr0, value));
     switch (n) {
-        case reg::rip:
-            if (v.rip != value) v.halted = false;
-            v.rip = v.next_rip = value;
-            return true;
-        case reg::eflags: return set_rflags(v, value), true;
-        case reg::mxcsr: return set_vcpu_mxcsr(v, value & 0xffff), true;
-        case reg::fs_base:
-        case reg::gs_base: {
-            if (!canonical(value)) return false;
-            Seg which = n == reg::fs_base ? Fs : Gs;
-            Segment s = v.seg[which];
-            s.base = value;
-            set_segment(v, which, s);
-            return true;
-        }
+        case reg::rip: return go_to(value);
+        case reg::linear_pc: return go_to(v.code64() ? value : (value - v.seg[Cs].base) & 0xffff'ffff);
+        case reg::eflags:
+            if ((value ^ v.system_flags) & flag::vm) return "VM is changed by an IRET or a task switch";
+            return set_rflags(v, value), nullptr;
+        case reg::mxcsr:
+            if (value >> 16) return "reserved bits";
+            return set_vcpu_mxcsr(v, value), nullptr;
+        case reg::fs_base: return set_base(Fs, value);
+        case reg::gs_base: return set_base(Gs, value);
         case reg::kernel_gs_base:
-            if (!canonical(value)) return false;
-            return v.kernel_gs_base = value, true;
-        case reg::cr2: return v.cr2 = value, true;
-        default: return value == register_value(n);
+            if (!canonical(value)) return "not canonical";
+            return v.kernel_gs_base = value, nullptr;
+        case reg::gdtr:
+        case reg::idtr:
+            if (v.long_mode() ? !canonical(value) : value >> 32) return "not an address of this mode";
+            return (n == reg::gdtr ? v.gdtr : v.idtr).base = value, nullptr;
+        case reg::cr0: return wrong(write_cr0(v, value));
+        case reg::cr2: return v.cr2 = value, nullptr;
+        case reg::cr3: return wrong(write_cr3(v, value));
+        case reg::cr4: return wrong(write_cr4(v, value));
+        case reg::cr8:
+            if (value > 15) return "CR8 has 4 bits";
+            return v.platform->write_tpr(v, value), nullptr;
+        case reg::efer: return wrong(write_msr(v, msr::efer, value));
+        default: return "follows from its selector";
     }
 }
 
@@ -134,16 +197,16 @@ void Debugger::read_register(unsigned n, std::span<u8> out) {
     }
 }
 
-bool Debugger::write_register(unsigned n, std::span<const u8> from) {
+const char* Debugger::write_register(unsigned n, std::span<const u8> from) {
     if (is_st(n)) {
         fpu::Float80& f = vcpu_x87(*v_).reg(n - reg::st0);
         __builtin_memcpy(&f.mantissa, from.data(), 8);
         __builtin_memcpy(&f.sign_exponent, from.data() + 8, 2);
-        return true;
+        return nullptr;
     }
     if (is_xmm(n)) {
         __builtin_memcpy(&vcpu_xmm(*v_, n - reg::xmm0), from.data(), 16);
-        return true;
+        return nullptr;
     }
     return set_register(n, number_in(from));
 }

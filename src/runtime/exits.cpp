@@ -243,8 +243,9 @@ void Runtime::dispatch() {
             check_stop();
             if (board_.take_nmi()) v_.nmi_pending = true;
         }
-        if (v_.halted) halt();
-        if (debugger_ && debug()) [[unlikely]] continue;
+        const bool was_halted = v_.halted;
+        if (was_halted && !(debugger_ && debugger_->has_stepped())) halt();
+        if (debugger_ && debug(was_halted && !v_.halted && interrupt_ready())) [[unlikely]] continue;
         bool shadowed = v_.shadow || v_.rip == shadow_rip_;
         if (v_.shadow) shadow_rip_ = v_.rip;
         v_.shadow = false;

@@ -145,7 +145,7 @@ class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
     void deliver_interrupt();
     void check_stop();
     void halt();
-    bool debug();  // debug.cpp
+    bool debug(bool woken);  // debug.cpp
 
     void set_timer(u64 deadline);
     void touch_board() { board_touched_ = v_.interrupt_waiting = true; }

@@ -72,6 +72,8 @@ def bad_input(here):
     refused("--cpus 2: this version runs one CPU; give 1 or leave the option out", "--cpus", "2")
     refused("--cpus none: not a number of CPUs; give 1", "--cpus", "none")
     refused("--gdb 70000: not a TCP port; give a number from 1 to 65535", "--gdb", "70000")
+    refused("--gdb-arch i486: not one of auto, x86-64, i386, i8086", "--gdb", "--gdb-arch", "i486")
+    refused("--gdb-arch i386: belongs to --gdb; give that too", "--gdb-arch", "i386")
     refused("--fast: unknown option; see ./bmbt --help", "--fast")
     refused("--kernel: wants a value; see ./bmbt --help", "--kernel")
     refused("--kernel, --bios, --raw and --vectors exclude each other; give one of them",
@@ -131,6 +133,8 @@ def good_input(here):
     line = command("--test-devices", "--gdb", "--raw", strange)
     check("-serial mon:stdio -chardev socket,id=gdb," in line and "-serial chardev:gdb -serial null -serial file:status" in line, line)
     check("port=4321" in command("--gdb", "4321"), "--gdb 4321")
+    check(" gdb gdb-arch=i386 " in command("--gdb", "--gdb-arch", "i386"), "--gdb-arch i386")
+    check("gdb-arch" not in command("--gdb", "--gdb-arch", "auto"), "--gdb-arch auto")
     line = command("--bios", "--qemu", "-d 'a b' -D x\\ y", "--qemu", '-name "q r"')
     check(line.endswith("-d 'a b' -D 'x y' -name 'q r'\n"), line)
     check("boot=bios" in line and "bios-256k.bin" in line, line)
@@ -141,7 +145,7 @@ def words():
     check(code == 0 and out.startswith("bmbt 0."), out)
     code, out, _ = bmbt("--help")
     for option in ("kernel", "initrd", "append", "bios", "raw", "memory", "cpus", "stats", "trace", "marks", "no-reboot",
-                   "icount", "gdb", "test-devices", "qemu", "dry-run", "vectors"):
+                   "icount", "gdb", "gdb-arch", "test-devices", "qemu", "dry-run", "vectors"):
         check(f"--{option}" in out, f"--help does not tell --{option}")
         check(re.search(rf"^ +\./bmbt run .*--{option}\b", out, re.M), f"--help gives no example of --{option}")
     check(code == 0, "--help fails")

@@ -12,9 +12,10 @@
 namespace bmbt::gdb {
 namespace {
 
-// Memory at [1000h, 1010h); every register holds its number in each byte, and cr0 cannot be changed.
+// Memory at [1000h, 1010h); every register holds its number in each byte, and cr0 cannot be changed. It knows one command.
 class FakeTarget final : public Target {
  public:
+    Arch arch() override { return now; }
     FakeTarget() {
         for (unsigned n = 0; n < reg::count; n++) registers[n] = std::vector<u8>(register_bytes(n), static_cast<u8>(n));
     }
@@ -22,11 +23,11 @@ class FakeTarget final : public Target {
         EXPECT_EQ(value.size(), registers[n].size());
         std::ranges::copy(registers[n], value.begin());
     }
-    bool write_register(unsigned n, std::span<const u8> value) override {
+    const char* write_register(unsigned n, std::span<const u8> value) override {
         EXPECT_EQ(value.size(), registers[n].size());
-        if (n == reg::cr0) return std::ranges::equal(value, registers[n]);
+        if (n == reg::cr0) return std::ranges::equal(value, registers[n]) ? nullptr : "not this one";
         registers[n].assign(value.begin(), value.end());
-        return true;
+        return nullptr;
     }
     usize read_memory(u64 address, std::span<u8> to) override {
         usize n = 0;
@@ -45,7 +46,17 @@ class FakeTarget final : public Target {
     }
     void remove_point(Point p, u64 address, u64) override { points.erase({address, p}); }
     void remove_all_points() override { points.clear(); }
+    bool monitor(std::string_view command, Console& out) override {
+        Words words(command);
+        const std::string_view first = words.next();
+        if (first == "help") return out.text("count N").end_line(), true;
+        u64 lines;
+        if (first != "count" || !words.number(lines) || !words.at_end()) return false;
+        for (u64 n = 0; n < lines; n++) out.number(n).text(" ").hex(n, 4).pad(10).text("$#}*").end_line();
+        return true;
+    }
 
+    Arch now = Arch::X86_64;
     static constexpr u64 base = 0x1000;
     u8 memory[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     std::map<unsigned, std::vector<u8>> registers;
@@ -72,6 +83,28 @@ class ServerTest : public testing::Test {
     Resume resume(const std::string& data, Stop why = {}) {
         stream.comes(packet(data));
         return server.stopped(why);
+    }
+
+    // What a monitor command prints before its OK.
+    std::string printed(const std::string& command) {
+        std::string hex;
+        for (char c : command) {
+            char digits[3];
+            snprintf(digits, sizeof digits, "%02x", static_cast<unsigned char>(c));
+            hex += digits;
+        }
+        stream.comes(packet("qRcmd," + hex));
+        EXPECT_THROW(server.stopped({}), std::runtime_error);
+        std::string out = stream.taken(), text;
+        EXPECT_TRUE(out.ends_with("$OK#9a")) << out;
+        std::regex each(R"(\$O((?:[0-9a-f]{2})*)#([0-9a-f]{2}))");
+        for (auto i = std::sregex_iterator(out.begin(), out.end(), each); i != std::sregex_iterator(); ++i) {
+            const std::string digits = (*i)[1];
+            EXPECT_EQ(packet("O" + digits), i->str());
+            EXPECT_FALSE(digits.empty());
+            for (usize n = 0; n < digits.size(); n += 2) text += static_cast<char>(std::stoi(digits.substr(n, 2), nullptr, 16));
+        }
+        return text;
     }
 
     FakeTarget target;
@@ -127,46 +160,144 @@ TEST_F(ServerTest, ServesTheDescriptionInPieces) {
         for (usize n = 1; n < piece.size(); n++) all += piece[n] == '}' ? static_cast<char>(piece[++n] ^ 0x20) : piece[n];
     } while (piece[0] == 'm');
     EXPECT_EQ(piece[0], 'l');
-    EXPECT_EQ(all, target_description);
+    EXPECT_EQ(all, Description(Arch::X86_64).xml());
     EXPECT_EQ(ask("qXfer:features:read:other.xml:0,fff"), "E00");
     EXPECT_EQ(ask("qXfer:features:read:target.xml:fffff,fff"), "E00");
 }
 
-// The numbers and sizes that the code has are those of the description.
-TEST(Description, AgreesWithTheNumbers) {
-    const std::string text(target_description);
-    const std::map<std::string, unsigned> numbers = {
+// A description's XML, numbers and sizes are the same list; gdb's own features are whole.
+class DescriptionTest : public testing::TestWithParam<Arch> {};
+INSTANTIATE_TEST_SUITE_P(All, DescriptionTest, testing::Values(Arch::X86_64, Arch::I386, Arch::I8086));
+
+TEST_P(DescriptionTest, AgreesWithTheNumbers) {
+    const Description d(GetParam());
+    const std::string text(d.xml());
+    EXPECT_TRUE(text.ends_with("</target>\n"));
+    const std::map<std::string, unsigned> targets = {
         {"rax", reg::rax}, {"rbx", reg::rbx}, {"rcx", reg::rcx}, {"rdx", reg::rdx}, {"rsi", reg::rsi}, {"rdi", reg::rdi},
-        {"rbp", reg::rbp}, {"rsp", reg::rsp}, {"r8", reg::r8}, {"rip", reg::rip}, {"eflags", reg::eflags}, {"cs", reg::cs},
-        {"gs", reg::gs}, {"st0", reg::st0}, {"fctrl", reg::fctrl}, {"fop", reg::fop}, {"xmm0", reg::xmm0},
-        {"mxcsr", reg::mxcsr}, {"fs_base", reg::fs_base}, {"gs_base", reg::gs_base}, {"k_gs_base", reg::kernel_gs_base},
-        {"cs_base", reg::cs_base}, {"gdtr_base", reg::gdtr}, {"idtr_base", reg::idtr}, {"cr0", reg::cr0}, {"cr8", reg::cr8},
-        {"efer", reg::efer}, {"dr0", reg::dr0}, {"dr6", reg::dr6}, {"dr7", reg::dr7}};
-    std::regex entry(R"re(<reg name="(\w+)" bitsize="(\d+)")re");
-    unsigned n = 0, found = 0;
+        {"rbp", reg::rbp}, {"rsp", reg::rsp}, {"r8", reg::r8}, {"r15", reg::r8 + 7}, {"rip", reg::rip},
+        {"eax", reg::rax}, {"ecx", reg::rcx}, {"ebx", reg::rbx}, {"esp", reg::rsp}, {"edi", reg::rdi}, {"eip", d.pc()}, {"ip", reg::rip},
+        {"eflags", reg::eflags}, {"cs", reg::cs}, {"gs", reg::gs}, {"st0", reg::st0}, {"fctrl", reg::fctrl}, {"fop", reg::fop},
+        {"xmm0", reg::xmm0}, {"xmm15", reg::xmm0 + 15}, {"mxcsr", reg::mxcsr}, {"fs_base", reg::fs_base}, {"gs_base", reg::gs_base},
+        {"k_gs_base", reg::kernel_gs_base}, {"cs_base", reg::cs_base}, {"gdtr_base", reg::gdtr}, {"idtr_base", reg::idtr},
+        {"cr0", reg::cr0}, {"cr8", reg::cr8}, {"efer", reg::efer}, {"dr0", reg::dr0}, {"dr6", reg::dr6}, {"dr7", reg::dr7},
+        {"linear_pc", reg::linear_pc}};
+    std::regex entry(R"re(<reg name="(\w+)" bitsize="(\d+)" type="\w+"( group="\w+")?/>)re");
+    unsigned n = 0, found = 0, bytes = 0;
     for (auto i = std::sregex_iterator(text.begin(), text.end(), entry); i != std::sregex_iterator(); ++i, n++) {
-        EXPECT_EQ(std::stoul((*i)[2]), register_bytes(n) * 8) << (*i)[1];
-        auto k = numbers.find((*i)[1]);
-        if (k == numbers.end()) continue;
-        EXPECT_EQ(k->second, n) << (*i)[1];
+        ASSERT_LT(n, d.count());
+        EXPECT_EQ(std::stoul((*i)[2]), d[n].bytes * 8u) << (*i)[1];
+        EXPECT_LE(d[n].bytes, register_bytes(d[n].target));
+        EXPECT_EQ(d.number_of(d[n].target), n) << (*i)[1];
+        bytes += d[n].bytes;
+        auto k = targets.find((*i)[1]);
+        if (k == targets.end()) continue;
+        EXPECT_EQ(k->second, d[n].target) << (*i)[1];
         found++;
     }
-    EXPECT_EQ(n, reg::count);
-    EXPECT_EQ(found, numbers.size());
-    EXPECT_LE(2 * all_register_bytes, packet_size);
+    EXPECT_EQ(n, d.count());
+    EXPECT_GE(found, 25u);
+    EXPECT_LE(2 * bytes, packet_size);
+    if (GetParam() == Arch::X86_64) {
+        for (unsigned k = 0; k < d.count(); k++) EXPECT_EQ(d[k].target, k);
+        EXPECT_EQ(d.count(), reg::count);
+    }
+}
+
+TEST_F(ServerTest, TellsWhatFitsTheCode) {
+    constexpr const char* read = "qXfer:features:read:target.xml:0,7ff";
+    auto told = [&] {
+        ask("qSupported");
+        std::smatch m;
+        std::string xml = ask(read);
+        return std::regex_search(xml, m, std::regex("<architecture>(.*)</architecture>")) ? m[1].str() : xml;
+    };
+    EXPECT_EQ(told(), "i386:x86-64");
+    target.now = Arch::I386;
+    EXPECT_NE(ask(read).find("i386:x86-64"), std::string::npos);  // it cannot change its mind
+    EXPECT_EQ(told(), "i386");
+    target.now = Arch::I8086;
+    EXPECT_EQ(told(), "i8086");
+    EXPECT_EQ(printed("arch i386"), "told: i8086; next: i386\n");
+    EXPECT_EQ(told(), "i386");
+    EXPECT_EQ(printed("arch auto"), "told: i386; next: i8086 (auto)\n");
+    EXPECT_EQ(printed("arch z80"), "arch wants one of auto, x86-64, i386, i8086\n");
+    Server forced(target, stream, Arch::I386);
+    stream.comes(packet("qSupported") + packet(read));
+    EXPECT_THROW(forced.stopped({}), std::runtime_error);
+    EXPECT_NE(stream.taken().find("<architecture>i386<"), std::string::npos);
+}
+
+TEST_F(ServerTest, HasNarrowRegistersOfWideOnes) {
+    target.now = Arch::I386;
+    ask("qSupported");
+    EXPECT_EQ(ask("p0"), "00000000");
+    EXPECT_EQ(ask("p3"), "01010101");                      // EBX
+    EXPECT_EQ(ask("p8"), "10101010");                      // EIP
+    EXPECT_EQ(ask("P3=78563412"), "OK");
+    EXPECT_EQ(target.registers[reg::rbx], (std::vector<u8>{0x78, 0x56, 0x34, 0x12, 1, 1, 1, 1}));  // the upper half stays
+    EXPECT_EQ(ask("P3=7856341200000000"), "E16");
+    EXPECT_EQ(ask("?"), "T05thread:1;05:06060606;04:07070707;08:10101010;");
+    std::string all = ask("g");
+    EXPECT_EQ(ask("G" + all), "OK");
+    EXPECT_EQ(ask("G" + all + "00"), "E16");
+    EXPECT_FALSE(resume("vCont;r1000,1010").linear);
+    server.ended(0);  // nobody waits any more
+    stream.taken();
+
+    target.now = Arch::I8086;
+    ask("qSupported");
+    EXPECT_EQ(ask("p8"), "4e4e4e4e");                      // where it lies
+    EXPECT_TRUE(resume("vCont;r1000,1010").linear);
+    EXPECT_EQ(resume("c7c00").kind, Resume::Kind::Continue);
+    EXPECT_EQ(target.registers[reg::linear_pc], (std::vector<u8>{0, 0x7c, 0, 0, 0, 0, 0, 0}));
+}
+
+TEST_F(ServerTest, PrintsForThePerson) {
+    EXPECT_EQ(printed("count 3"), "0 0000    $#}*\n1 0001    $#}*\n2 0002    $#}*\n");
+    EXPECT_EQ(printed("fly"), "fly: no such command; monitor help names all\n");
+    EXPECT_EQ(printed("count"), "count: no such command; monitor help names all\n");
+    EXPECT_EQ(printed("help"), printed(""));
+    EXPECT_NE(printed("help").find("count N"), std::string::npos);
+    EXPECT_NE(printed(std::string(1900, 'x')).find(std::string(1900, 'x')), std::string::npos);  // more than one packet's worth
+    EXPECT_EQ(ask("qRcmd,6"), "E16");
+    EXPECT_EQ(ask("qRcmd,zz"), "E16");
+    EXPECT_EQ(ask("qRcmd"), "");
+}
+
+TEST(Words, TakesNumbersApart) {
+    u64 n = 7;
+    EXPECT_TRUE(Words(" 1f ").hex(n));
+    EXPECT_EQ(n, 0x1fu);
+    EXPECT_TRUE(Words("0xffffffffffffffff").hex(n));
+    EXPECT_EQ(n, ~u64{0});
+    EXPECT_TRUE(Words("16").number(n));
+    EXPECT_EQ(n, 16u);
+    EXPECT_TRUE(Words("0x16").number(n));
+    EXPECT_EQ(n, 0x16u);
+    for (const char* bad : {"", "0x", "1g", "-1", "10000000000000000"}) EXPECT_FALSE(Words(bad).hex(n)) << bad;
+    for (const char* bad : {"", "1f", "9999999999999999999", "0xz"}) EXPECT_FALSE(Words(bad).number(n)) << bad;
+    Words words("\ta  b");
+    EXPECT_EQ(words.next(), "a");
+    EXPECT_FALSE(words.at_end());
+    EXPECT_EQ(words.next(), "b");
+    EXPECT_TRUE(words.at_end());
+    EXPECT_EQ(words.next(), "");
 }
 
 TEST_F(ServerTest, ReadsAndWritesRegisters) {
     EXPECT_EQ(ask("p10"), "1010101010101010");
     EXPECT_EQ(ask("p11"), "11111111");
     EXPECT_EQ(ask("p18"), "18181818181818181818");
-    EXPECT_EQ(ask("p4e"), "E16");
+    EXPECT_EQ(ask("p4f"), "E16");
+    EXPECT_EQ(ask("p10;"), "E16");
     EXPECT_EQ(ask("P3=8877665544332211"), "OK");
     EXPECT_EQ(ask("p3"), "8877665544332211");
     EXPECT_EQ(ask("P3=887766"), "E16");
-    EXPECT_EQ(ask("P42=0000000000000000"), "E01");
+    EXPECT_EQ(ask("P42=0000000000000000"), "E.not this one");
     std::string all = ask("g");
     EXPECT_EQ(all.size(), 2 * all_register_bytes);
+    EXPECT_EQ(ask("G" + all.substr(1)), "E16");
     EXPECT_EQ(all.substr(3 * 16, 16), "8877665544332211");
     all.replace(0, 16, "efcdab8967452301");
     EXPECT_EQ(ask("G" + all), "OK");
@@ -179,6 +310,8 @@ TEST_F(ServerTest, ReadsAndWritesMemory) {
     EXPECT_EQ(ask("m100e,8"), "0e0f");  // what is there
     EXPECT_EQ(ask("m2000,4"), "E0e");
     EXPECT_EQ(ask("m1000"), "E16");
+    EXPECT_EQ(ask("m1000,4,4"), "E16");
+    EXPECT_EQ(ask("m1000,4\xff"), "E16");
     EXPECT_EQ(ask("M1001,2:aabb"), "OK");
     EXPECT_EQ(ask("m1000,4"), "00aabb03");
     EXPECT_EQ(ask("M100f,2:aabb"), "E0e");
@@ -223,7 +356,7 @@ TEST_F(ServerTest, GoesOn) {
 }
 
 TEST_F(ServerTest, BadResumesAreRefused) {
-    for (const char* bad : {"vCont;", "vCont;t", "vCont;r1000", "Cxx", "C05;", "cxx"}) EXPECT_EQ(ask(bad), "E16") << bad;
+    for (const char* bad : {"vCont;", "vCont;t", "vCont;r1000", "Cxx", "C05;", "cxx", "c10;", "s10 ", "vCont;r1,2,3"}) EXPECT_EQ(ask(bad), "E16") << bad;
 }
 
 TEST_F(ServerTest, ReportsWhyItStopped) {

@@ -1,0 +1,361 @@
+"""Runs inside gdb, as debugged.py starts it: sends the guest of tests/guests/debugged.S to its cases and looks where it is.
+
+What to do is in the environment: PART names a function below, PORT is the guest's. A failed check ends gdb with code 1."""
+
+import os
+import time
+import traceback
+
+import gdb
+
+PORT = os.environ["PORT"]
+
+
+class Wrong(Exception):
+    pass
+
+
+def check(condition, why):
+    if not condition:
+        raise Wrong(f"{why}\n" + gdb.execute("monitor cpu", to_string=True))
+
+
+def run(command):
+    return gdb.execute(command, to_string=True)
+
+
+def value(expression):
+    return int(gdb.parse_and_eval(f"(unsigned long long)({expression})"))
+
+
+def word(symbol):
+    """Of the assembler's part, which has no types."""
+    return value(f"*(unsigned *)&{symbol}")
+
+
+def at(symbol, why):
+    want = value(f"&{symbol}") if isinstance(symbol, str) else symbol
+    check(value("$pc") == want, f"{why}: at {value('$pc'):#x} instead of {symbol} = {want:#x}")
+
+
+def go(case):
+    """At the case's first instruction, with nothing of another case left."""
+    run("delete")
+    run("tbreak leaf")
+    run("continue")
+    run("delete")
+    run(f"set $pc = &{case}")
+
+
+def stop_at(symbol):
+    """Runs to it, by a breakpoint that stays."""
+    run(f"break *&{symbol}")
+    run("continue")
+    at(symbol, "a breakpoint")
+
+
+stops = []
+gdb.events.stop.connect(stops.append)
+
+
+def watch(command, kind):
+    """Runs to where the watchpoint is hit; what gdb prints at a stop cannot be had, so this is what it knows."""
+    run(command)
+    run("continue")
+    hit = getattr(stops[-1], "breakpoints", [])
+    check(any(point.type == kind for point in hit), f"{command}: stopped by {hit} at {value('$pc'):#x}")
+
+
+def steps(number=1):
+    run(f"stepi {number}")
+
+
+def languages():
+    """What needs the description of a 32-bit processor: frames, lines, code."""
+    check("i386" in run("show architecture"), run("show architecture"))
+    run("break leaf")
+    run("continue")
+    frames = run("backtrace")
+    for number, name in enumerate(("leaf", "middle", "outer", "count_for_ever")):
+        check(f"#{number} " in frames and name in frames.splitlines()[number], f"the frames:\n{frames}")
+    argument = value("number")
+    code = run("disassemble leaf")
+    check("push   %ebp" in code and "imul" in code and "ret" in code and "(bad)" not in code, f"the code:\n{code}")
+    run("delete")
+    run("finish")
+    check(value("$") == argument * 3, f"finish of leaf({argument}): {value('$')}")
+    check("middle" in run("frame"), "finish did not return to middle")
+    run("next")
+    run("next")
+    check(value("tripled") == argument * 3, f"tripled is {value('tripled')}")
+    run("tbreak outer")
+    run("continue")
+    run("step")
+    check("middle" in run("frame"), "step did not enter middle:\n" + run("frame"))
+    run("up")
+    check("outer" in run("frame"), "up")
+    run("set var pair.second = -1")
+    watch("watch pair.second", gdb.BP_HARDWARE_WATCHPOINT)
+    check(value("pair.second") == value("tripled") and "middle" in run("frame"), "watch: " + run("frame"))
+    run("delete")
+    watch("rwatch progress", gdb.BP_READ_WATCHPOINT)
+    check("count_for_ever" in run("frame"), "rwatch: " + run("frame"))
+    run("delete")
+    watch("awatch progress", gdb.BP_ACCESS_WATCHPOINT)
+    run("delete")
+    run("tbreak leaf if number == 5")
+    run("continue")
+    check(value("number") == 5, "a breakpoint with a condition")
+    run("return 100")
+    check("middle" in run("frame"), "return")
+    run("until")
+    run("set var progress = 0x1234")
+    check(value("progress") == 0x1234, "a variable that was set")
+    check(value("outer(2)") == 2 * 3 + 1 + 3 * 3 + 1, "a function that the debugger calls")
+
+
+def interrupts():
+    """An interrupt that waits all the time, around breakpoints and steps."""
+    go("case_pending")
+    stop_at("in_shadow")
+    before = value("$ebx")
+    check(word("ticks") == before, "an interrupt came in the shadow of STI")
+    stop_at("behind_shadow")
+    check(value("$esi") == before, "an interrupt came behind STI, before the instruction in its shadow")
+    run("break *&on_timer")
+    run("continue")
+    at("on_timer", "the interrupt that waited")
+    check(value("*(int *)$esp") == value("&behind_shadow") + 6, f"it came from {value('*(int *)$esp'):#x}")
+
+    go("case_pending")
+    run("tbreak *&in_shadow - 1")
+    run("continue")
+    steps()
+    at("in_shadow", "a step over STI")
+    steps()
+    at("behind_shadow", "a step of the instruction in its shadow")
+    steps()
+    check(value("$edi") == value("$ebx"), "an interrupt came between two steps")
+
+    go("case_pending")  # the shadow alone, without any step
+    run("tbreak *&back")
+    run("continue")
+    check(value("$esi") == value("$ebx"), "an interrupt came in the shadow of STI")
+    check(value("$edi") != value("$ebx"), "no interrupt came behind the shadow")
+
+
+def halts():
+    go("case_halt")
+    steps(2)
+    at("behind_halt", "a step over HLT")
+    check("halted" in run("monitor cpu"), "not halted behind HLT")
+    steps()
+    at("on_timer", "a step of a halted guest")
+    check(value("*(int *)$esp") == value("&behind_halt"), "the interrupt that ended the halt")
+    steps(6)
+    at("behind_halt", "steps through the handler and over its IRET")
+
+    go("case_halt")
+    before = word("ticks")
+    stop_at("behind_halt")
+    check(word("ticks") > before, "at the instruction behind HLT before the interrupt that ended the halt")
+
+
+def instructions():
+    go("case_iret")
+    steps(3)
+    steps()
+    at("behind_iret", "a step over IRET")
+
+    go("case_repeat")
+    stop_at("at_repeat")
+    for _ in range(64):
+        if value("$pc") == value("&behind_repeat"):
+            break
+        steps()
+    at("behind_repeat", "steps over REP MOVSB")
+    check(value("$ecx") == 0 and word("copy") & 0xff == 0x5a, "what REP MOVSB left")
+
+    go("case_repeat")
+    watch("watch *((char *)&copy + 32)", gdb.BP_HARDWARE_WATCHPOINT)
+    check(value("*((char *)&copy + 32)") == 0x5a, "a watchpoint in the middle of REP MOVSB")
+    check(value("$pc") in (value("&at_repeat"), value("&behind_repeat")), f"a watchpoint in the middle of REP MOVSB: at {value('$pc'):#x}")
+
+    go("case_fault")
+    steps(2)
+    at("on_protection", "a step over an instruction that faults")
+    check(value("*(int *)$esp") == 0x58, f"the error code: {value('*(int *)$esp'):#x}")
+    check(value("*(int *)($esp + 4)") == value("&at_fault"), "where it faulted")
+    steps(3)
+    at("behind_fault", "steps out of the handler")
+
+    go("case_trap")
+    stop_at("at_trap")
+    check(value("$ebx") & 0x100 == 0, "the debugger's step is seen in pushed flags")
+    before = word("traps")
+    steps()
+    at("on_trap", "a step with TF set")
+    check(value("*(int *)$esp") == value("&behind_trap"), "where the trap came from")
+    check(value("$ecx") == 1, "a trap before its instruction")
+    run("tbreak *&behind_trap")
+    run("continue")
+    check(word("traps") == before + 1, "one trap")
+
+    go("case_trap")
+    steps(6)
+    at("at_trap", "steps over PUSHF and POPF")
+    check(value("$ebx") & 0x100 == 0, "the debugger's step is seen in pushed flags")
+
+
+def frames_of_interrupts():
+    go("case_halt")
+    watch("watch -l *(int *)($esp - 4)", gdb.BP_HARDWARE_WATCHPOINT)
+    at("on_timer", "a watchpoint on an interrupt's frame")
+
+
+def spaces():
+    """User code at one address of two address spaces, which have it from two pages."""
+    for case, directory, result in (("case_first_space", "first_directory", 1), ("case_second_space", "second_directory", 2)):
+        go(case)
+        run("tbreak *0x400005")
+        run("continue")
+        at(0x400005, "a breakpoint in user code")
+        check(value("$cr3") == value(f"&{directory}"), f"CR3 is {value('$cr3'):#x}")
+        check(value("$cs") & 3 == 3, "not a user's CS")
+        check(value("$eax") == result, f"the other space's code: {value('$eax')}")
+        check("inc    %eax" in run("x/i $pc"), run("x/i $pc"))
+        walk = run("monitor walk 400005")
+        check(f"physical {result * 4 + 4:x}00005" in walk and "4 MiB" in walk and "user" in walk, walk)
+        check("80000033 PG" not in walk and "PG" in run("monitor cpu"), run("monitor cpu"))
+        steps()
+        check(value("$eax") == result + 1, "a step in user code")
+        run("tbreak *&back")
+        run("continue")
+        check(word("from_user") == result + 1, "what user code gave")
+
+
+def system_registers():
+    go("back")
+
+    def refused(assignment, text):
+        try:
+            run(f"set {assignment}")
+        except gdb.error as error:
+            check(text in str(error), str(error))
+        else:
+            raise Wrong(f"{assignment} was not refused")
+
+    refused("$ds = 0x58", "GP")
+    refused("$ss = 0", "GP")
+    refused("$cs = 0x10", "GP")
+    refused("$cr0 = 0x80000010", "GP")
+    refused("$ds_base = 5", "selector")
+    refused("$eflags = $eflags | 0x20000", "VM")
+    refused("$efer = 0x4000", "GP")
+    at("back", "what was refused")
+    run("set $gs = 0x3b")
+    check(value("$gs") == 0x3b, "GS")
+    run("set $cr4 = 0x10")
+    check("PSE" in run("monitor cpu"), "CR4")
+    run("set $cr3 = &first_directory")
+    run("set $cr0 = $cr0 | 0x80000000")
+    check("paging 32-bit" in run("monitor cpu"), "paging on")
+    check(value("*(unsigned char *)0x400000") == 0xb8, "memory through the new tables")
+    run("set $cr0 = $cr0 & 0x7fffffff")
+    run("set $dr0 = 0x1234")
+    check(value("$dr0") == 0x1234, "DR0")
+    run("set $cs = 0x8")
+    for word in ("code 32-bit", "TSS busy", "paging off", "interrupts "):
+        check(word in run("monitor cpu"), f"no {word}: " + run("monitor cpu"))
+    table = run("monitor gdt")
+    check("0018 base 0000000000000000" in table or "0018 base 00000000 limit ffffffff code 64-bit" in table, table)
+    check(f"0008:{value('&on_timer'):08x}" in run("monitor idt 20"), run("monitor idt 20"))
+    check("5a 5a 5a 5a" in run(f"monitor phys {value('&source'):x} 16"), "monitor phys")
+    check("usage" in run("monitor phys nowhere"), "a malformed monitor command")
+    check("no such command" in run("monitor fly"), "an unknown monitor command")
+    check("interpreted" in run("monitor stats"), "monitor stats")
+
+
+def goes_on_fast():
+    """Leaves points of all kinds behind: without a debugger they mean nothing."""
+    run("break leaf")
+    run("watch pair.first")
+    run("continue")
+    run("set var progress = 0")
+
+
+def went_on_fast():
+    counters = dict(line.split() for line in run("monitor stats").splitlines())
+    progress = value("progress")
+    check(progress > 1_000_000, f"only {progress} turns since the debugger left")
+    check(int(counters["interpreted"]) < progress / 10, f"{progress} turns took the interpreter for {counters['interpreted']} instructions")
+
+
+def leaves_and_comes_back():
+    goes_on_fast()
+    run("detach")
+    time.sleep(4)
+    run(f"target remote localhost:{PORT}")
+    went_on_fast()
+    run("disconnect")  # without a word: it stays as it is
+    run(f"target remote localhost:{PORT}")
+    went_on_fast()
+
+
+def long_mode():
+    """SYSCALL and SYSRET, seen as by a debugger of 64-bit code, which has no symbols for this file."""
+    symbols = {}
+    for line in os.environ["SYMBOLS"].splitlines():
+        address, _, name = line.split()
+        symbols[name] = int(address, 16)
+    run(f"tbreak *{symbols['leaf']}")
+    run("continue")
+    run(f"set $rip = {symbols['case_long']}")
+    run(f"tbreak *{symbols['before_syscall']}")
+    run("continue")
+    at(symbols["before_syscall"], "a breakpoint in 64-bit user code")
+    check(value("$cs") == 0x43, f"CS is {value('$cs'):#x}")
+    check("64-bit, CPL 3, paging 4-level" in run("monitor cpu"), run("monitor cpu"))
+    check("syscall" in run("x/i $pc"), run("x/i $pc"))
+    steps()
+    at(symbols["on_syscall"], "a step over SYSCALL")
+    check(value("$rcx") == symbols["behind_syscall"] and value("$cs") == 0x18, "what SYSCALL left")
+    steps(2)
+    at(symbols["before_sysret"], "steps to SYSRET")
+    steps()
+    at(symbols["behind_syscall"], "a step over SYSRET")
+    check(value("$cs") == 0x43, "CS behind SYSRET")
+    check("2 MiB" in run(f"monitor walk {symbols['on_syscall']:x}"), "monitor walk")
+    run(f"tbreak *{symbols['back']}")
+    run("continue")
+    at(symbols["back"], "back in 32-bit code")
+    check("protected, 32-bit code" in run("monitor cpu"), run("monitor cpu"))
+    check("next: x86-64" in run("monitor arch"), run("monitor arch"))
+    check("next: i386 (auto)" in run("monitor arch auto"), run("monitor arch"))
+
+
+def first():
+    check("protected, 32-bit code" in run("monitor cpu"), "not the guest's first instruction")
+    at("_start", "the first instruction")
+    for part in (languages, interrupts, halts, instructions, frames_of_interrupts, spaces, system_registers):
+        print(part.__name__, flush=True)
+        part()
+    print("leaves_and_comes_back", flush=True)
+    go("back")
+    leaves_and_comes_back()
+    run("monitor arch x86-64")
+
+
+try:
+    for setting in ("pagination off", "confirm off", "remotetimeout 60"):
+        run(f"set {setting}")
+    run(f"target remote localhost:{PORT}")
+    globals()[os.environ["PART"]]()
+    run("delete")
+    run("detach")
+    print("all is well", flush=True)
+    code = 0
+except (Wrong, gdb.error, ValueError) as error:
+    traceback.print_exc()
+    code = 1
+gdb.execute(f"quit {code}")

@@ -1,0 +1,320 @@
+// A 32-bit multiboot guest for the debugger's tests. It counts for ever, under a timer; the debugger sends it to one of the cases
+// below by its program counter, and each goes back to counting.
+        .set    flags, 0x3
+        .set    code32, 0x08
+        .set    data32, 0x10
+        .set    code64, 0x18                    // SYSCALL's, with data behind it
+        .set    user_code32, 0x33
+        .set    user_data, 0x3b                 // SYSRET's, with 64-bit code behind it
+        .set    user_code64, 0x43
+        .set    task, 0x48
+        .set    absent, 0x58                    // beyond the table
+        .set    user_page, 0x400000
+        .set    first_copy, 0x800000
+        .set    second_copy, 0xc00000
+
+        .macro  put port, value
+        movb    $\value, %al
+        outb    %al, $\port
+        .endm
+
+        .code32
+        .text
+        .globl  _start
+        .p2align 2
+header: .long   0x1badb002, flags, -(0x1badb002 + flags)
+
+_start: cli
+        movl    $stack, %esp
+        movl    $task_state, %eax
+        movw    %ax, gdt + task + 2
+        shrl    $16, %eax
+        movb    %al, gdt + task + 4
+        movb    %ah, gdt + task + 7
+        lgdt    gdt_register
+        ljmp    $code32, $1f
+1:      movl    $data32, %eax
+        movl    %eax, %ds
+        movl    %eax, %es
+        movl    %eax, %ss
+        movl    $task, %eax
+        ltr     %ax
+
+        movl    $0x01, %ebx
+        movl    $on_trap, %eax
+        call    set_gate
+        movl    $0x0d, %ebx
+        movl    $on_protection, %eax
+        call    set_gate
+        movl    $0x20, %ebx
+        movl    $on_timer, %eax
+        call    set_gate
+        movl    $0x30, %ebx
+        movl    $on_call, %eax
+        call    set_gate
+        lidt    idt_register
+
+        movl    $user_code, %esi                // the same program in both pages, but for one number
+        movl    $first_copy, %edi
+        movl    $user_code_end - user_code, %ecx
+        rep     movsb
+        movl    $user_code, %esi
+        movl    $second_copy, %edi
+        movl    $user_code_end - user_code, %ecx
+        rep     movsb
+        movb    $2, second_copy + 1
+
+        // Interrupt controllers: vectors from 20h on, the timer alone. Timer: 1000 times a second.
+        put     0x20, 0x11
+        put     0x21, 0x20
+        put     0x21, 0x04
+        put     0x21, 0x01
+        put     0x21, 0xfe
+        put     0xa1, 0xff
+        put     0x43, 0x34
+        put     0x40, 0xa9
+        put     0x40, 0x04
+
+// Where all cases end.
+        .globl  back
+back:   movl    $data32, %eax
+        movl    %eax, %ds
+        movl    %eax, %es
+        movl    $stack, %esp
+        sti
+        jmp     count_for_ever
+
+set_gate:                                       // vector EBX to EAX, for all privilege levels
+        movw    %ax, idt(, %ebx, 8)
+        movw    $code32, idt + 2(, %ebx, 8)
+        movw    $0xee00, idt + 4(, %ebx, 8)
+        shrl    $16, %eax
+        movw    %ax, idt + 6(, %ebx, 8)
+        ret
+
+        .globl  on_timer
+on_timer:
+        incl    ticks
+        pushl   %eax
+        put     0x20, 0x20
+        popl    %eax
+        iret
+        .globl  on_trap
+on_trap:
+        andl    $~0x100, 8(%esp)
+        incl    traps
+        iret
+        .globl  on_protection
+on_protection:
+        addl    $4, %esp
+        addl    $2, (%esp)                      // MOV FS, EAX
+        iret
+on_call:
+        movl    %cr0, %ebx
+        andl    $0x7fffffff, %ebx
+        movl    %ebx, %cr0
+        movl    $data32, %ebx
+        movl    %ebx, %ds
+        movl    %eax, from_user
+        jmp     back
+
+// An interrupt waits, and STI lets it in behind one more instruction.
+        .globl  case_pending, in_shadow, behind_shadow
+case_pending:
+        cli
+1:      put     0x20, 0x0a
+        inb     $0x20, %al
+        testb   $1, %al
+        jz      1b
+        movl    ticks, %ebx
+        sti
+in_shadow:
+        movl    ticks, %esi
+behind_shadow:
+        movl    ticks, %edi
+        jmp     back
+
+        .globl  case_halt, behind_halt
+case_halt:
+        sti
+        hlt
+behind_halt:
+        cli
+        jmp     back
+
+        .globl  case_iret, behind_iret
+case_iret:
+        pushfl
+        pushl   $code32
+        pushl   $behind_iret
+        iret
+        ud2
+behind_iret:
+        jmp     back
+
+        .globl  case_repeat, at_repeat, behind_repeat
+case_repeat:
+        cld
+        movl    $source, %esi
+        movl    $copy, %edi
+        movl    $64, %ecx
+at_repeat:
+        rep     movsb
+behind_repeat:
+        movl    $64, %ecx                       // for the next time
+        movl    $copy, %edi
+        xorl    %eax, %eax
+        rep     stosb
+        jmp     back
+
+        .globl  case_fault, at_fault, behind_fault
+case_fault:
+        movl    $absent, %eax
+at_fault:
+        movl    %eax, %fs
+behind_fault:
+        jmp     back
+
+        .globl  case_trap, at_trap, behind_trap
+case_trap:
+        cli
+        pushfl
+        popl    %ebx
+        pushfl
+        orl     $0x100, (%esp)
+        popfl
+at_trap:
+        movl    $1, %ecx
+behind_trap:
+        movl    $2, %ecx
+        jmp     back
+
+// User code at one address in two address spaces.
+        .globl  case_first_space, case_second_space
+case_first_space:
+        movl    $first_directory, %eax
+        jmp     1f
+case_second_space:
+        movl    $second_directory, %eax
+1:      cli
+        movl    %eax, %cr3
+        movl    $0x10, %eax                     // PSE
+        movl    %eax, %cr4
+        movl    %cr0, %eax
+        orl     $0x80000000, %eax
+        movl    %eax, %cr0
+        pushl   $user_data
+        pushl   $user_page + 0x1000
+        pushl   $2
+        pushl   $user_code32
+        pushl   $user_page
+        iret
+user_code:
+        movl    $1, %eax
+        incl    %eax                            // at user_page + 5
+        int     $0x30
+user_code_end:
+
+// 64-bit user code that calls the system, and comes back by SYSRET.
+        .globl  case_long, before_syscall, behind_syscall, on_syscall, before_sysret
+case_long:
+        cli
+        movl    $0x20, %eax                     // PAE
+        movl    %eax, %cr4
+        movl    $level4, %eax
+        movl    %eax, %cr3
+        movl    $0xc0000080, %ecx               // EFER: LME, SCE
+        movl    $0x101, %eax
+        xorl    %edx, %edx
+        wrmsr
+        movl    $0xc0000081, %ecx               // STAR
+        xorl    %eax, %eax
+        movl    $0x00330018, %edx
+        wrmsr
+        incl    %ecx                            // LSTAR
+        movl    $on_syscall, %eax
+        xorl    %edx, %edx
+        wrmsr
+        movl    %cr0, %eax
+        orl     $0x80000000, %eax
+        movl    %eax, %cr0
+        ljmp    $code64, $1f
+        .code64
+1:      pushq   $user_data
+        pushq   $user_stack
+        pushq   $2
+        pushq   $user_code64
+        pushq   $1f
+        iretq
+1:      xorl    %edi, %edi
+before_syscall:
+        syscall
+behind_syscall:
+        incl    %edi
+        syscall
+on_syscall:
+        testl   %edi, %edi
+        jnz     1f
+before_sysret:
+        sysretq
+1:      movl    $stack, %esp
+        pushq   $code32
+        pushq   $1f
+        lretq
+        .code32
+1:      movl    %cr0, %eax
+        andl    $0x7fffffff, %eax
+        movl    %eax, %cr0
+        movl    $0xc0000080, %ecx
+        xorl    %eax, %eax
+        xorl    %edx, %edx
+        wrmsr
+        movl    %eax, %cr4
+        movl    $data32, %eax
+        movl    %eax, %ss
+        jmp     back
+
+        .data
+        .globl  ticks, traps, from_user, source, copy, stack, first_directory, second_directory
+ticks:  .long   0
+traps:  .long   0
+from_user:
+        .long   0
+source: .fill   64, 1, 0x5a
+copy:   .fill   64, 1, 0
+        .p2align 3
+gdt:    .quad   0, 0x00cf9b000000ffff, 0x00cf93000000ffff, 0x00af9b000000ffff, 0x00cf93000000ffff, 0x008f9b000000ffff
+        .quad   0x00cffb000000ffff, 0x00cff3000000ffff, 0x00affb000000ffff
+        .quad   0x0000890000000067, 0
+gdt_end:
+gdt_register:
+        .word   gdt_end - gdt - 1
+        .long   gdt
+idt_register:
+        .word   0x31 * 8 - 1
+        .long   idt
+task_state:
+        .long   0, stack, data32
+        .fill   23, 4, 0
+
+        .p2align 12
+first_directory:
+        .long   0x87, first_copy + 0x87
+        .fill   1022, 4, 0
+second_directory:
+        .long   0x87, second_copy + 0x87
+        .fill   1022, 4, 0
+level4: .long   level3 + 7, 0
+        .fill   511, 8, 0
+level3: .long   level2 + 7, 0
+        .fill   511, 8, 0
+level2: .quad   0x87, 0x200087
+        .fill   510, 8, 0
+
+        .bss
+        .p2align 4
+idt:    .fill   0x31 * 8
+        .p2align 4
+        .fill   4096
+stack:  .fill   4096
+user_stack:
