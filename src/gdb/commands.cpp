@@ -17,12 +17,14 @@ void Server::reply(std::string_view text) {
 
 // "Stop Reply Packets": with the registers that the debugger asks for next anyhow.
 void Server::report() {
-    constexpr std::string_view sigint = "T02", sigtrap = "T05";
+    constexpr std::string_view sigint = "T02", sigtrap = "T05", sigsegv = "T0b";
+    const bool interrupted = stop_.kind == Stop::Kind::Interrupt, shut_down = stop_.kind == Stop::Kind::Shutdown;
     out_.begin();
-    out_.text(stop_.kind == Stop::Kind::Interrupt ? sigint : sigtrap).text("thread:").text(only_thread).text(";");
+    out_.text(interrupted ? sigint : shut_down ? sigsegv : sigtrap).text("thread:").text(only_thread).text(";");
     switch (stop_.kind) {
         case Stop::Kind::Start:
         case Stop::Kind::Step:
+        case Stop::Kind::Shutdown:
         case Stop::Kind::Interrupt: break;
         case Stop::Kind::Breakpoint:
             if (tells_breakpoints_) out_.text("swbreak:;");

@@ -15,6 +15,8 @@ bool Server::wants_stop() {
 Resume Server::stopped(const Stop& why) {
     stop_ = why;
     wanted_ = false;
+    if (awaited_ && why.kind == Stop::Kind::Shutdown)
+        Console(out_).text("The guest has shut down by a triple fault; to continue is to reset it.").end_line();
     if (awaited_) report();
     awaited_ = false;
     for (;;)

@@ -17,6 +17,7 @@ class Server {
     // While the target runs: true when the debugger wants it to stop, until stopped() is called.
     bool wants_stop();
     bool is_wanted() const { return wanted_; }  // as wants_stop() has heard it last
+    bool is_awaited() const { return awaited_; }  // a debugger waits for the target to stop
     // The target has stopped: tells so if the debugger waits for that, and answers packets until it is to go on.
     Resume stopped(const Stop&);
     // The target is no more.

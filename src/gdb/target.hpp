@@ -35,9 +35,9 @@ class Target {
     ~Target() = default;
 };
 
-// Why it stopped. `address` is a watchpoint's.
+// Why it stopped. `address` is a watchpoint's. Shutdown: it cannot go on, and will be reset.
 struct Stop {
-    enum class Kind : u8 { Start, Step, Interrupt, Breakpoint, HardBreakpoint, WriteWatch, ReadWatch, AccessWatch };
+    enum class Kind : u8 { Start, Step, Interrupt, Breakpoint, HardBreakpoint, WriteWatch, ReadWatch, AccessWatch, Shutdown };
     Kind kind = Kind::Start;
     u64 address = 0;
 };

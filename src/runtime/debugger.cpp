@@ -80,6 +80,10 @@ void Debugger::stop(const gdb::Stop& why) {
     runtime_->debugger_goes_on();
 }
 
+void Debugger::shut_down() {
+    if (is_awaited()) stop({.kind = gdb::Stop::Kind::Shutdown});
+}
+
 // Translated code is about to run: no block may contain a breakpoint, and no TLB entry map what is watched.
 void Debugger::apply_points() {
     auto gone = [](const Breakpoint& b) { return !b.wanted(); };

@@ -23,6 +23,10 @@ class Debugger final : public gdb::Target, public AccessWatch {
     bool has_stepped() const { return stepped_; }  // and next() has not been asked since: a step over HLT ends before the wait
     // Hears whether the debugger calls. True until the guest has stopped.
     bool called() { return server_.wants_stop(); }
+    // A debugger is there, and waits for the guest to stop.
+    bool is_awaited() const { return server_.is_awaited(); }
+    // A triple fault: stops before the reset, if somebody is there to look.
+    void shut_down();
     void ended(int exit_code) { server_.ended(static_cast<u8>(exit_code)); }
 
     // A block that begins at the linear address may have so many of `bytes` bytes; 0: a breakpoint is there.

@@ -108,7 +108,7 @@ bool Debugger::monitor_cpu(Words& words, Console& out) {
     if (!words.at_end()) return false;
     Vcpu& v = *v_;
     out.text("mode ").text(mode_name(v)).text(", CPL ").number(v.cpl).text(", paging ").text(paging_name(v.paging)).end_line();
-    out.text("at   ").hex(v.seg[Cs].selector, 4).text(":").hex(v.rip).text(", linear ").hex(rip_linear()).end_line();
+    out.text("at   ").hex(v.seg[Cs].selector, 4).text(":").hex(v.rip, v.code64() ? 16 : v.seg[Cs].big() ? 8 : 4).text(", linear ").hex(rip_linear()).end_line();
     const unsigned digits = v.long_mode() ? 16 : 8;
     auto segment = [&](const char* name, const Segment& s) {
         out.text(name).pad(5).hex(s.selector, 4).text(" base ").hex(s.base, digits).text(" limit ").hex(s.limit, 8).text(" ");

@@ -289,6 +289,7 @@ void Runtime::deliver_interrupt() {
 void Runtime::check_stop() {
     if (v_.shutdown && options_.at_end && options_.at_end->more(v_)) after_instruction();
     if (v_.shutdown) {
+        if (debugger_) debugger_->shut_down();
         report("triple fault");
         if (options_.no_reboot) host_.finish(v_, 1, "the guest shut down by a triple fault");
         host_.restart(v_);
@@ -311,7 +312,7 @@ void Runtime::halt() {
         check_stop();
         if (interrupt_ready()) break;
         if (debugger_ && debugger_->called()) return;
-        if (!(v_.system_flags & flag::if_)) {
+        if (!(v_.system_flags & flag::if_) && !(debugger_ && debugger_->is_awaited())) {
             // Nothing but an NMI could end this, and no device here makes one.
             if (options_.at_end && options_.at_end->more(v_)) return after_instruction();
             host_.finish(v_, options_.halt_is_success ? 0 : 1, "the guest halted with interrupts off");

@@ -3,6 +3,8 @@
 What to do is in the environment: PART names a function below, PORT is the guest's. A failed check ends gdb with code 1."""
 
 import os
+import signal
+import threading
 import time
 import traceback
 
@@ -276,6 +278,25 @@ def system_registers():
     check("interpreted" in run("monitor stats"), "monitor stats")
 
 
+def ends_of_guests():
+    """Where the guest would end or begin anew, the debugger sees it first."""
+    go("case_dead")
+    threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()
+    run("continue")
+    check(getattr(stops[-1], "stop_signal", "") == "SIGINT", f"a halt with interrupts off: {stops[-1]}")
+    at("behind_dead", "a halt with interrupts off")
+    check("interrupts off" in run("monitor cpu") and "halted" in run("monitor cpu"), "not halted")
+    run("set $pc = &back")
+
+    go("case_shutdown")
+    run("continue")
+    check(getattr(stops[-1], "stop_signal", "") == "SIGSEGV", f"a triple fault: {stops[-1]}")
+    at("at_shutdown", "a triple fault")
+    run("tbreak *&_start")
+    run("continue")
+    at("_start", "a reset")
+
+
 def goes_on_fast():
     """Leaves points of all kinds behind: without a debugger they mean nothing."""
     run("break leaf")
@@ -334,10 +355,87 @@ def long_mode():
     check("next: i386 (auto)" in run("monitor arch auto"), run("monitor arch"))
 
 
+def real_mode():
+    """The description of a 16-bit processor, whose pc is a linear address. gdb takes a file's i386 for the better word, if not told."""
+    run("set architecture i8086")
+    check("i8086" in run("show architecture"), run("show architecture"))
+    at("_start", "the first instruction")
+    check(value("$ip") == 0 and value("$cs") == 0x7c0, "CS:IP")
+    check("mov    $0x7c0,%ax" in run("x/i $pc"), run("x/i $pc"))
+    check("07c0:0000, linear 7c00" in run("monitor cpu"), "monitor cpu")
+    stop_at("near_function")
+    check("ret" in run("x/i $pc") and value("$ip") == value("&near_function - (char *)0x7c00"), run("x/i $pc"))
+    steps()
+    at("behind_near", "a step over RET")
+    steps()
+    at("far_function", "a step over a far call")
+    check(value("$cs") == 0x800 and value("$ip") == 0, "CS:IP behind a far call")
+    steps()
+    at("behind_far", "a step over a far return")
+    steps()
+    at("on_call", "a step over INT")
+    steps()
+    at("behind_call", "a step over IRET")
+    run("delete")
+    for name in ("far_function", "on_call", "again", "far_function"):
+        run(f"tbreak *&{name}")
+        run("continue")
+        at(name, "a breakpoint")
+    before = value("*(unsigned short *)&counter")
+    watch("watch *(unsigned short *)&counter", gdb.BP_HARDWARE_WATCHPOINT)
+    check(value("*(unsigned short *)&counter") == before + 1, "a watchpoint")
+    run("delete")
+    run("set $es = 0x1234")
+    check(value("$es_base") == 0x12340, "a selector of real mode")
+    run("set $pc = &behind_near")
+    check(value("$ip") == value("&behind_near - (char *)0x7c00"), "IP follows PC")
+    run("set $cs = 0x7b0")
+    run("set $ip = 0x100 + (&behind_near - (char *)0x7c00)")
+    at("behind_near", "another CS")
+    check(f"{value('$cs') & 0xffff:04x}:" in run("monitor cpu"), "CS")
+    run("set $cs = 0x7c0")
+    run("set $pc = &again")
+    run("tbreak *&behind_far")
+    run("continue")
+    at("behind_far", "after all that")
+    check("07c0:" in run("monitor idt 40"), run("monitor idt 40"))
+
+
+def firmware():
+    check("i8086" in run("show architecture"), run("show architecture"))
+    at(0xfffffff0, "the reset vector")
+    check("ljmp   $0xf000,$0xe05b" in run("x/i $pc"), run("x/i $pc"))
+    steps()
+    at(0xfe05b, "a step from the reset vector")
+    check(value("$cs_base") == 0xf0000, "CS")
+    run("tbreak *0xfe05b")
+    run("monitor arch x86-64")
+    run("disconnect")
+    run(f"target remote localhost:{PORT}")
+    check(value("$rip") == 0xe05b and value("$linear_pc") == 0xfe05b, "another description")
+    run("delete")
+
+
+def runs_for_ever():
+    """Until the debugger is killed."""
+    run("break leaf if 0")
+    print("runs", flush=True)
+    run("continue")
+
+
+def comes_after_another():
+    """The one before ended without a word."""
+    run("delete")
+    run("tbreak leaf")
+    run("continue")
+    check("leaf" in run("frame"), run("frame"))
+    run("kill")
+
+
 def first():
     check("protected, 32-bit code" in run("monitor cpu"), "not the guest's first instruction")
     at("_start", "the first instruction")
-    for part in (languages, interrupts, halts, instructions, frames_of_interrupts, spaces, system_registers):
+    for part in (languages, interrupts, halts, instructions, frames_of_interrupts, spaces, system_registers, ends_of_guests):
         print(part.__name__, flush=True)
         part()
     print("leaves_and_comes_back", flush=True)
@@ -351,8 +449,9 @@ try:
         run(f"set {setting}")
     run(f"target remote localhost:{PORT}")
     globals()[os.environ["PART"]]()
-    run("delete")
-    run("detach")
+    if gdb.selected_inferior().pid:
+        run("delete")
+        run("detach")
     print("all is well", flush=True)
     code = 0
 except (Wrong, gdb.error, ValueError) as error:

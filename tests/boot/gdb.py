@@ -5,24 +5,17 @@ import re
 import select
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from machine import Failure, Machine, check, initramfs, kernel, main
+from machine import Failure, Machine, check, free_port, initramfs, kernel, main
 
 BOOT = 900
 PROMPT = r"^[~/][^\n]* # $"
 FUNCTION, COUNTER, STRING = "do_sys_openat2", "jiffies_64", "linux_banner"
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Gdb:

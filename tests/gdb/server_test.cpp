@@ -374,6 +374,7 @@ TEST_F(ServerTest, ReportsWhyItStopped) {
     EXPECT_EQ(reported({Kind::Breakpoint}), packet("T05thread:1;swbreak:;" + registers));
     EXPECT_EQ(reported({Kind::HardBreakpoint}), packet("T05thread:1;hwbreak:;" + registers));
     EXPECT_EQ(reported({Kind::Interrupt}), packet("T02thread:1;" + registers));
+    EXPECT_TRUE(reported({Kind::Shutdown}).ends_with(packet("T0bthread:1;" + registers)));
     EXPECT_EQ(reported({Kind::WriteWatch, 0x1234}), packet("T05thread:1;watch:1234;" + registers));
     EXPECT_EQ(reported({Kind::ReadWatch, 0x1234}), packet("T05thread:1;rwatch:1234;" + registers));
     EXPECT_EQ(reported({Kind::AccessWatch, 0xffff'ffff'8100'0000}), packet("T05thread:1;awatch:ffffffff81000000;" + registers));

@@ -189,6 +189,17 @@ behind_trap:
         movl    $2, %ecx
         jmp     back
 
+        .globl  case_dead, behind_dead, case_shutdown, at_shutdown
+case_dead:
+        cli
+        hlt
+behind_dead:
+        jmp     back
+case_shutdown:
+        lidt    no_idt_register
+at_shutdown:
+        ud2
+
 // User code at one address in two address spaces.
         .globl  case_first_space, case_second_space
 case_first_space:
@@ -293,6 +304,9 @@ gdt_register:
 idt_register:
         .word   0x31 * 8 - 1
         .long   idt
+no_idt_register:
+        .word   0
+        .long   0
 task_state:
         .long   0, stack, data32
         .fill   23, 4, 0
