@@ -46,7 +46,7 @@ def protected_and_long_mode(guests):
     machine, port = start("--kernel", program)
     with machine:
         Gdb(port, "first", program).ends_well()
-        symbols = subprocess.run(["llvm-nm-19", program], check=True, capture_output=True, text=True).stdout
+        symbols = subprocess.run(["nm", program], check=True, capture_output=True, text=True).stdout
         Gdb(port, "long_mode", SYMBOLS=symbols).ends_well()
         killed = Gdb(port, "runs_for_ever", program)
         while killed.process.stdout.readline().strip() != "runs":

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <random>
 #include <regex>
 #include <vector>
 
@@ -357,6 +358,53 @@ TEST_F(ServerTest, GoesOn) {
 
 TEST_F(ServerTest, BadResumesAreRefused) {
     for (const char* bad : {"vCont;", "vCont;t", "vCont;r1000", "Cxx", "C05;", "cxx", "c10;", "s10 ", "vCont;r1,2,3"}) EXPECT_EQ(ask(bad), "E16") << bad;
+}
+
+// Whatever a packet holds, it is answered by one packet or lets the target go on.
+TEST_F(ServerTest, AnswersAnything) {
+    const std::vector<std::string> seeds = {
+        "?", "g", "G00", "p10", "P3=8877665544332211", "m1000,10", "M1000,2:aabb", "X1000,2:ab", "Z0,1000,1", "z4,1000,8", "Hg0", "T1",
+        "qSupported:swbreak+", "qXfer:features:read:target.xml:0,10", "qRcmd,636f756e742032", "qRcmd,6172636820693338363b", "c", "s1000", "C05;1000",
+        "vCont?", "vCont;c", "vCont;r1000,1010:1", "vKill;1", "D", "k", "qC", ""};
+    std::mt19937 random(1);
+    auto upto = [&](usize n) { return std::uniform_int_distribution<usize>(0, n)(random); };
+    const std::string alphabet = "0123456789abcdefFZ,;:=#$}*+-vqgmPX\x00\x7f\xff";
+    for (unsigned n = 0; n < 20000; n++) {
+        std::string text = seeds[upto(seeds.size() - 1)];
+        for (usize changes = upto(4); changes; changes--) {
+            const char c = alphabet[upto(alphabet.size() - 1)];
+            switch (const usize at = upto(text.size()); upto(3)) {
+                case 0: text.insert(at, 1, c); break;
+                case 1: text = text.substr(0, at); break;
+                case 2: text.insert(at, 17, c); break;
+                default:
+                    if (at < text.size()) text[at] = c;
+            }
+        }
+        std::string escaped;
+        for (char c : text) {
+            if (c == '$' || c == '#' || c == '}' || c == '*') escaped += {'}', static_cast<char>(c ^ 0x20)};
+            else escaped += c;
+        }
+        stream.comes(packet(escaped));
+        bool resumed = true;
+        try {
+            server.stopped({});
+        } catch (const std::runtime_error&) {
+            resumed = false;
+        }
+        std::string out = stream.taken();
+        usize replies = 0;
+        for (usize at = 0; (at = out.find('$', at)) != out.npos; at++) {
+            const usize end = out.find('#', at);
+            ASSERT_NE(end, out.npos) << text;
+            const std::string data = out.substr(at + 1, end - at - 1);
+            ASSERT_EQ(out.substr(at, end - at + 3), packet(data)) << text;
+            replies += data.empty() || data[0] != 'O' || data == "OK";
+        }
+        if (!resumed) ASSERT_GE(replies, 1u) << text;
+        ASSERT_LE(replies, 2u) << text;  // with that for the stop, when the target had gone on
+    }
 }
 
 TEST_F(ServerTest, ReportsWhyItStopped) {
