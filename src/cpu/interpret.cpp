@@ -55,13 +55,16 @@ Guest<Insn> fetch(Vcpu& v) {
     unsigned have = in_page < allowed ? in_page : allowed;
     TRY(translate(v, linear, have, access)).load(v, bytes);
     Insn insn;
-    DecodeError e = decode(bytes, have, code_size(v), insn);
+    auto decoded = [&](unsigned size) {
+        return v.decodings ? v.decodings->decode(bytes, size, code_size(v), linear, insn) : decode(bytes, size, code_size(v), insn);
+    };
+    DecodeError e = decoded(have);
     // An instruction that is too long needs the next page as well before that is known.
     if ((e == DecodeError::Truncated || e == DecodeError::TooLong) && have < allowed) {
         u64 next = linear + have;
         if (!v.code64()) next &= 0xffff'ffff;
         TRY(translate(v, next, allowed - have, access)).load(v, bytes + have);
-        e = decode(bytes, allowed, code_size(v), insn);
+        e = decoded(allowed);
     }
     switch (e) {
         case DecodeError::None: return insn;

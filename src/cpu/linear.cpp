@@ -47,8 +47,14 @@ void store_span(Vcpu& v, const Span& s, const u8* from) {
 }
 
 Guest<Span> translate_page(Vcpu& v, u64 linear, u64 size, Access access) {
+    if (v.walks)
+        if (const WalkCache::Page* p = v.walks->find(linear, access)) {
+            const u64 inside = linear & (page_size - 1);
+            return Span{.host = p->host + inside, .gpa = p->gpa + inside, .size = size};
+        }
     Translation t = TRY(walk(*v.physical, v.paging, linear, access));
     u8* host = access.write ? v.physical->ram(t.gpa) : v.physical->pointer(t.gpa);
+    if (v.walks && host) v.walks->add(linear, access, t, host);
     return Span{.host = host, .gpa = t.gpa, .size = size};
 }
 

@@ -6,7 +6,8 @@
 #include "base/types.hpp"
 #include "cpu/vcpu_offsets.inc"
 #include "fpu/x87.hpp"
-#include "memory/page_walk.hpp"
+#include "memory/walk_cache.hpp"
+#include "x86/decode_cache.hpp"
 #include "x86/registers.hpp"
 #include "x86/segment.hpp"
 
@@ -106,6 +107,9 @@ struct Vcpu {
 
     Platform* platform = nullptr;
     PhysicalMap* physical = nullptr;
+    // What makes C++ faster where it runs often; none is needed.
+    WalkCache* walks = nullptr;             // its owner hears of every flush
+    x86::DecodeCache* decodings = nullptr;
     AccessWatch* watch = nullptr;  // wants to know of every data access that C++ makes; mostly none
 
     bool long_mode() const { return paging.efer & x86::efer::lma; }

@@ -84,6 +84,7 @@ void Runtime::forget_mappings() {
     stats_.tlb_all_flushes++;
     host_.invalidate_all();
     host_.large_pages().clear();
+    walks_.forget_all();
     forget_code_mappings();
 }
 
@@ -93,6 +94,7 @@ void Runtime::flush_page(Vcpu&, u64 linear) {
     // them may stay beside its entry.
     auto now = peek_walk(memory_, v_.paging, linear);
     if (host_.large_pages().marked(linear) || host_.mixed_global(v_) || (now && now->page_size > page_size)) return forget_mappings();
+    walks_.forget_page(linear);
     host_.invalidate_page(spaces_.asid(), linear);
     // A 32-bit address may have been used with its sign extended.
     if (!v_.long_mode()) host_.invalidate_page(spaces_.asid(), static_cast<u64>(sign_extend(linear, 32)));
@@ -137,6 +139,7 @@ void Runtime::switch_address_space(Vcpu&, bool keep) {
         new_epoch();
     }
     host_.set_asid(spaces_.asid());
+    walks_.forget_all();
     refill_tables_changed();
     for (Fetch& f : fetch_)
         if (!f.global || f.user) f = {};

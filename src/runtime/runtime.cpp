@@ -29,6 +29,9 @@ Runtime::Runtime(Vcpu& v, Board& board, HostCpu& host, PhysicalMap& memory, Bloc
 void Runtime::start() {
     v_.platform = this;
     v_.physical = &memory_;
+    v_.walks = &walks_;
+    v_.decodings = &decodings_;
+    walks_.forget_all();
     v_.jump_cache = sides_[0].jump_cache_address;
     ring_[0] = sides_[0].ring, ring_[1] = sides_[1].ring;
     side_ = false;

@@ -216,6 +216,8 @@ class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
     RunOptions options_;
     Debugger* const debugger_;  // or null
     AddressSpaces spaces_;
+    WalkCache walks_;
+    x86::DecodeCache decodings_;
     Stats stats_;
 
     Mode mode_;                  // of the CPU now; mode_changed() renews it

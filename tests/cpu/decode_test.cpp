@@ -1,9 +1,11 @@
 // Encodings of every shape and what decode() makes of them, in the words of describe().
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <vector>
 
 #include "cpu/describe.hpp"
+#include "x86/decode_cache.hpp"
 
 namespace bmbt {
 namespace {
@@ -319,6 +321,35 @@ std::string decoded(const Case& c) {
 
 TEST(Decode, EveryShape) {
     for (const Case& c : cases) EXPECT_EQ(decoded(c), c.expected);
+}
+
+using x86::CodeSize, x86::DecodeCache, x86::DecodeError, x86::Insn, x86::decode, test::describe;
+
+// All at one place, so that each finds the one before it there; and once more, so that some find themselves.
+TEST(DecodeCache, SaysWhatTheDecoderSays) {
+    auto cache = std::make_unique<DecodeCache>();
+    for (const Case& c : cases)
+        for (int n = 0; n < 2; n++) {
+            const CodeSize mode = c.mode == 64 ? CodeSize::Bits64 : c.mode == 32 ? CodeSize::Bits32 : CodeSize::Bits16;
+            Insn cached, plain;
+            const DecodeError error = decode(c.bytes.data(), c.bytes.size(), mode, plain);
+            EXPECT_EQ(cache->decode(c.bytes.data(), c.bytes.size(), mode, 7, cached), error);
+            if (error == DecodeError::None) EXPECT_EQ(describe(cached), describe(plain)) << c.expected;
+        }
+}
+
+TEST(DecodeCache, KnowsModesBytesAndEndsApart) {
+    auto cache = std::make_unique<DecodeCache>();
+    const u8 bytes[] = {0x40, 0x01, 0xd8};
+    Insn insn;
+    EXPECT_EQ(cache->decode(bytes, 3, CodeSize::Bits64, 0, insn), DecodeError::None);
+    EXPECT_EQ(insn.length, 3);
+    EXPECT_EQ(cache->decode(bytes, 2, CodeSize::Bits64, 0, insn), DecodeError::Truncated);
+    EXPECT_EQ(cache->decode(bytes, 3, CodeSize::Bits32, 0, insn), DecodeError::None);
+    EXPECT_EQ(insn.length, 1);  // INC EAX
+    const u8 others[] = {0x40, 0x29, 0xd8};
+    EXPECT_EQ(cache->decode(others, 3, CodeSize::Bits64, 0, insn), DecodeError::None);
+    EXPECT_EQ(describe(insn), "sub r0:4, r3:4 | o4 a8 n3");
 }
 
 TEST(Decode, FifteenBytesOfPrefixesAreTooLong) {

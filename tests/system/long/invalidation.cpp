@@ -5,7 +5,8 @@
 namespace guest {
 namespace {
 
-CODE(64, load, "mov rax, [rbx]")
+// Twice, since a machine may keep translations for its frequent instructions and for the others apart.
+CODE(64, load, "mov rax, [rbx]\nmovq mm0, [rbx]\nmovq rcx, mm0\nemms")
 CODE(64, store, "mov [rbx], rax")
 CODE(64, invlpg_, "invlpg [rbx]")
 CODE(64, invpcid_, "invpcid rax, [rbx]")
@@ -17,18 +18,14 @@ void fill_frames() {
     for (unsigned n = 0; n < 1024; ++n) at<u64>(frame_pool + n * 4096ul) = n;
 }
 
-u64 value_at(uptr where) {
-    Regs r = kernel(load());
+u64 value_loaded(Regs r, uptr where) {
     r.gpr[Rbx] = where;
     run(r);
-    return trapped.vector == 3 ? trapped.gpr[Rax] : 0xfa00 + trapped.vector;
+    if (trapped.vector != 3) return 0xfa00 + trapped.vector;
+    return trapped.gpr[Rax] == trapped.gpr[Rcx] ? trapped.gpr[Rax] : 0xbad0'0000'0000 | trapped.gpr[Rcx];
 }
-u64 user_value_at(uptr where) {
-    Regs r = user(load());
-    r.gpr[Rbx] = where;
-    run(r);
-    return trapped.vector == 3 ? trapped.gpr[Rax] : 0xfa00 + trapped.vector;
-}
+u64 value_at(uptr where) { return value_loaded(kernel(load()), where); }
+u64 user_value_at(uptr where) { return value_loaded(user(load()), where); }
 const Trap& write_at(uptr where, bool as_user = false) {
     Regs r = as_user ? user(store()) : kernel(store());
     r.gpr[Rbx] = where;
