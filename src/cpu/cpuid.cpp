@@ -7,36 +7,22 @@
 // every kernel believes all of its bits.) A C library sees Silvermont, whose unaligned copies and REP string
 // instructions are fast, which is true of translated code.
 #include "cpu/control.hpp"
+#include "cpu/features.hpp"
 #include "cpu/operands.hpp"
 #include "cpu/platform.hpp"
 
 namespace bmbt {
 
 using namespace x86;
+using namespace features;
 
 namespace {
-
-constexpr u32 bit_set(std::initializer_list<unsigned> bits) {
-    u32 set = 0;
-    for (unsigned b : bits) set |= u32{1} << b;
-    return set;
-}
 
 constexpr u32 highest_basic = 0x16, highest_hypervisor = 0x4000'0010, highest_extended = 0x8000'0008;
 constexpr u32 user_signature = 0x0003'0678;    // family 6, model 37h, stepping 8
 constexpr u32 kernel_signature = 0x0003'0661;  // family 6, model 36h, stepping 1
 
-// SSE3 SSSE3 CX16 PCID SSE4.1 SSE4.2 x2APIC POPCNT TSC-deadline XSAVE hypervisor
-constexpr u32 leaf1_ecx = bit_set({0, 9, 13, 17, 19, 20, 21, 23, 24, 26, 31});
-constexpr unsigned osxsave = 27;
-// FPU DE PSE TSC MSR PAE MCE CX8 SEP MTRR PGE MCA CMOV PAT PSE-36 CLFSH MMX FXSR SSE SSE2
-constexpr u32 leaf1_edx = bit_set({0, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 14, 15, 16, 17, 19, 23, 24, 25, 26});
-constexpr unsigned apic = 9;
-constexpr u32 leaf7_ebx = bit_set({0, 1, 7, 9, 10});     // FSGSBASE TSC_ADJUST SMEP ERMS INVPCID
-constexpr u32 leaf7_ecx = bit_set({2});                  // UMIP
-constexpr u32 leaf7_edx = bit_set({4, 26, 29});          // FSRM SPEC_CTRL ARCH_CAPABILITIES
-constexpr u32 extended_edx = bit_set({20, 26, 27, 29});  // NX 1G-pages RDTSCP long mode
-constexpr unsigned syscall_bit = 11;
+constexpr unsigned osxsave = 27, apic = 9, syscall_bit = 11;
 
 // Three registers' worth of text: EBX, ECX, EDX or, for the brand string, any four.
 constexpr u32 text(const char* s) {
@@ -106,7 +92,7 @@ CpuidResult hypervisor(Vcpu& v, u32 leaf) {
 CpuidResult extended(Vcpu& v, u32 leaf) {
     switch (leaf) {
         case 0x8000'0000: return {highest_extended, 0, 0, 0};
-        case 0x8000'0001: return {0, 0, 1, extended_edx | (v.code64() ? 1u << syscall_bit : 0)};  // ECX: LAHF
+        case 0x8000'0001: return {0, 0, extended_ecx, extended_edx | (v.code64() ? 1u << syscall_bit : 0)};
         case 0x8000'0002:
         case 0x8000'0003:
         case 0x8000'0004: {

@@ -1,4 +1,6 @@
 // Which random bytes may be asked: see random_code.hpp.
+#include "announced.hpp"
+#include "cpu/features.hpp"
 #include "random_code.hpp"
 #include "zydis.hpp"
 
@@ -11,42 +13,18 @@ using x86::CodeSize;
 // What CPUID offers and a program's result does not depend on the machine.
 bool is_offered(u16 isa_set) {
     switch (isa_set) {
-        case ZYDIS_ISA_SET_I86:
-        case ZYDIS_ISA_SET_I186:
-        case ZYDIS_ISA_SET_I286REAL:
-        case ZYDIS_ISA_SET_I286PROTECTED:
-        case ZYDIS_ISA_SET_I386:
-        case ZYDIS_ISA_SET_I486:
-        case ZYDIS_ISA_SET_I486REAL:
-        case ZYDIS_ISA_SET_PENTIUMREAL:
-        case ZYDIS_ISA_SET_PPRO:
-        case ZYDIS_ISA_SET_FAT_NOP:
-        case ZYDIS_ISA_SET_PAUSE:
-        case ZYDIS_ISA_SET_PREFETCH_NOP:
-        case ZYDIS_ISA_SET_PREFETCHWT1:
-        case ZYDIS_ISA_SET_X87:
-        case ZYDIS_ISA_SET_CMOV:
-        case ZYDIS_ISA_SET_FCMOV:
-        case ZYDIS_ISA_SET_CLFSH:
-        case ZYDIS_ISA_SET_PENTIUMMMX:
-        case ZYDIS_ISA_SET_FXSAVE:
-        case ZYDIS_ISA_SET_FXSAVE64:
-        case ZYDIS_ISA_SET_SSE:
-        case ZYDIS_ISA_SET_SSEMXCSR:
-        case ZYDIS_ISA_SET_SSE_PREFETCH:
-        case ZYDIS_ISA_SET_SSE2:
-        case ZYDIS_ISA_SET_SSE2MMX:
-        case ZYDIS_ISA_SET_SSE3:
-        case ZYDIS_ISA_SET_SSE3X87:
-        case ZYDIS_ISA_SET_SSSE3:
-        case ZYDIS_ISA_SET_SSSE3MMX:
-        case ZYDIS_ISA_SET_CMPXCHG16B:
-        case ZYDIS_ISA_SET_SSE4:
-        case ZYDIS_ISA_SET_SSE42:
-        case ZYDIS_ISA_SET_POPCNT:
-        case ZYDIS_ISA_SET_RDWRFSGS:
-        case ZYDIS_ISA_SET_LAHF:
-        case ZYDIS_ISA_SET_LONGMODE: return true;
+        case ZYDIS_ISA_SET_RDPMC:
+        case ZYDIS_ISA_SET_RDTSCP:
+        case ZYDIS_ISA_SET_XSAVE:
+        case ZYDIS_ISA_SET_INVPCID: return false;
+        default: break;
+    }
+    const Announced a = announced(isa_set);
+    switch (a.leaf) {
+        case Announced::always: return true;
+        case 1: return (a.reg == CpuidRegister::Ecx ? features::leaf1_ecx : features::leaf1_edx) >> a.bit & 1;
+        case 7: return a.reg == CpuidRegister::Ebx && features::leaf7_ebx >> a.bit & 1;
+        case 0x8000'0001: return (a.reg == CpuidRegister::Ecx ? features::extended_ecx : features::extended_edx) >> a.bit & 1;
         default: return false;
     }
 }
