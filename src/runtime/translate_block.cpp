@@ -85,14 +85,15 @@ u32 Runtime::translate_here(BlockKey key, u64 linear) {
     const u8* page = memory_.pointer(key.gpa);
     if (!page) return no_block;
     u64 left = page_size - (linear & (page_size - 1));
-    if (!v_.code64()) left = std::min(left, u64{v_.seg[Cs].limit} - v_.rip + 1);
+    const u64 allowed = v_.code64() ? ~u64{0} : u64{v_.seg[Cs].limit} - v_.rip + 1;
+    left = std::min(left, allowed);
     u64 here = left;
     if (debugger_) here = debugger_->bytes_before_breakpoint(linear, left);
     Source source{.bytes = {page, here}, .rip = key.rip, .cs_base = key.cs_base, .single = false};
     decode_block(source, mode_, decoded_);
     if (decoded_.count == 0) {
         // Not an instruction, or one that goes on in the next page.
-        if (here != left || left >= 15 || left != page_size - (linear & (page_size - 1))) return no_block;
+        if (here != left || left >= 15 || left != page_size - (linear & (page_size - 1)) || left == allowed) return no_block;
         u64 next = linear + left;
         if (!v_.code64()) next &= 0xffff'ffff;
         auto t = walk(memory_, v_.paging, next, {.write = false, .fetch = true, .user = user()});
@@ -106,7 +107,7 @@ u32 Runtime::translate_here(BlockKey key, u64 linear) {
         if (u32 id = store_.find(key); id != no_block) return id;
         std::copy_n(page, left, crossing_);
         std::copy_n(second, sizeof crossing_ - left, crossing_ + left);
-        source.bytes = {crossing_, sizeof crossing_};
+        source.bytes = {crossing_, std::min<u64>(sizeof crossing_, allowed)};
         source.single = true;
         decode_block(source, mode_, decoded_);
         if (decoded_.count == 0 || decoded_.length <= left) return no_block;

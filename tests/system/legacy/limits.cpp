@@ -115,6 +115,15 @@ void check_code() {
     Check("JMP beyond CS").ends(run(r), jump_ebx(), gp(0));
     r.gpr[Rbx] = jump_ebx().end;
     Check("JMP within CS").ends(run(r), jump_ebx(), done);
+
+    // MOV AL, 5Ah in the last byte of a segment that ends with a page, and the first of the next.
+    gdt[sel::spare / 8] = descriptor(address(user_page), 0xfff, 0xfa, 4);
+    const u8 over[] = {0xb0, 0x5a, 0xcc};
+    memcpy(user_page + 0xfff, over, sizeof over);
+    const Code last{0xfff, 0xfff, 0x1001};
+    r = user(last);
+    r.cs = sel::spare | 3;
+    Check("instruction over the end of CS and of a page").ends(run(r), last, gp(0));
 }
 
 // --- LAR, LSL, VERR, VERW
