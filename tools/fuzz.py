@@ -53,9 +53,9 @@ def image(file):
     """The numbers of the vectors that differ; None when the image did not come to the end."""
     try:
         done = subprocess.run([ROOT / "bmbt", "run", "--memory", "64M", "--vectors", file], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600)
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=1800)
     except subprocess.TimeoutExpired:
-        return None, "no end after 600 s"
+        return None, "no end after 1800 s"
     text = done.stdout.decode("utf-8", "replace").replace("\r", "")
     if not re.search(r" passed, \d+ failed", text):
         return None, "\n".join(text.splitlines()[-12:])

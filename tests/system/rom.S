@@ -1,7 +1,7 @@
 // The image that takes the firmware's place: the reset vector, the two programs, and what copies them to memory and
-// starts the first. The programs are flat files, LEGACY for 100000h and LONG for 200000h. Where chaos.py has written a number of
-// rounds behind a seed, the second is started for those alone.
-        .set    size, 0x40000
+// starts the first. The programs are flat files, LEGACY for 100000h and LONG for 200000h. Where chaos.py has written orders with a
+// number of rounds (common/random.hpp), one of them is started for those alone.
+        .set    size, 0x80000
         .set    com1, 0x3f8
 
         .text
@@ -67,10 +67,12 @@ protected:
         rep movsb
         movl    $chaos, %esi
         movl    $0x508, %edi
-        movl    $16, %ecx
+        movl    $32, %ecx
         rep movsb
         movl    $0x100000, %eax
         cmpl    $0, 0x510
+        je      1f
+        cmpl    $3, 0x518
         je      1f
         addl    %eax, %eax
 1:      jmp     *%eax
@@ -81,8 +83,8 @@ gdt_register:
         .word   . - gdt - 1
         .long   gdt
 
-        .org    size - 32
-chaos:  .quad   0, 0            // seed and rounds
+        .org    size - 48
+chaos:  .quad   0, 0, 0, 0      // seed, rounds, kind (3: the first program's), first round
         .org    size - 16
         .code16
         .byte   0xe9            // JMP, relative to this segment

@@ -1,5 +1,7 @@
 #include "legacy/machine.hpp"
 
+#include "common/random.hpp"
+
 namespace guest {
 
 const char program[] = "legacy";
@@ -12,6 +14,8 @@ alignas(16) Tss tss, double_fault_tss;
 [[gnu::section(".user")]] alignas(4096) u8 ring1_stack[4096], ring2_stack[4096];
 alignas(4096) u8 kernel_stack[4096], ring0_stack[4096];
 alignas(16) u8 double_fault_stack[4096];
+alignas(4096) u32 low_tables[4][1024];
+alignas(4096) u64 pae_tables[8][512];
 Regs entering;
 Trap trapped;
 
@@ -20,9 +24,10 @@ extern "C" void double_fault();
 
 namespace {
 
-alignas(4096) u32 directory[1024], low_tables[4][1024];
+alignas(4096) u32 directory[1024];
 alignas(32) u64 pdpt[4];
-alignas(4096) u64 pae_directory[512], pae_tables[8][512];
+alignas(4096) u64 pae_directory[512], high_directory[512];
+alignas(4096) u32 high_table[1024];
 
 struct [[gnu::packed]] Table {
     u16 limit;
@@ -93,6 +98,26 @@ void make_descriptors() {
 }
 
 }  // namespace
+
+void restore_descriptors() {
+    gdt[8] = descriptor(address(&tss), sizeof tss - 1, 0x89, 0);
+    load_gdt();
+    const Table table{sizeof idt - 1, address(idt)};
+    asm volatile("lidt %0\nltr %w1" ::"m"(table), "r"(sel::tss));
+    load_ldt();
+}
+
+void restore_tables() {
+    make_tables();
+    constexpr u32 from = 0xfec0'0000;  // I/O APIC, HPET, local APIC
+    for (u32 n = 0; n < 1024; ++n) high_table[n] = (from + n * 4096) | pte::p | pte::w | pte::pcd;
+    directory[from >> 22] = address(high_table) | pte::p | pte::w;
+    for (u32 n = 0; n < 2; ++n) high_directory[(from >> 21 & 511) + n] = (from + n * 0x20'0000) | pte::p | pte::w | pte::ps;
+    pdpt[3] = address(high_directory) | pte::p;
+    make_tss(tss);
+    make_double_fault_task();
+    for (unsigned n = 0; n < 256; ++n) reset_gate(n);
+}
 
 void load_gdt(u32 limit) {
     const Table table{static_cast<u16>(limit), address(gdt)};
@@ -217,11 +242,17 @@ void check_tasks16();
 void check_v8086();
 void check_pages();
 void check_state();
+void legacy_chaos(const Orders&);
 
 extern "C" void main() {
     make_tables();
     make_descriptors();
     load_ldt();
+    if (const Orders o = orders(); o.rounds) {
+        legacy_chaos(o);
+        print_summary();
+        for (;;) asm volatile("cli\nhlt");
+    }
     check_segment_loads();
     check_real();
     check_limits();

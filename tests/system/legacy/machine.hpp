@@ -39,6 +39,9 @@ void reset_gate(unsigned vector);
 uptr stub(unsigned vector);
 void load_ldt(u32 limit = 16 * 8 - 1);
 void load_gdt(u32 limit = 64 * 8 - 1);
+// As they were at the begin, for those who let anything happen to them: table registers; what lies in memory but the GDT.
+void restore_descriptors();
+void restore_tables();
 
 extern "C" Regs entering;
 extern "C" Trap trapped;
@@ -112,6 +115,10 @@ inline constexpr uptr table_pool = 0x400000, frame_pool = 0x800000;
 namespace pte {
 inline constexpr u64 p = 1, w = 2, u = 4, pwt = 8, pcd = 16, a = 32, d = 64, ps = 128, g = 256, nx = 1ull << 63;
 }
+
+// Of the first 16 MiB.
+extern u32 low_tables[4][1024];
+extern u64 pae_tables[8][512];
 
 // For one scope: paging with 32-bit or PAE entries, the first 16 MiB one to one as 4 KiB pages.
 enum class Kind { Bits32, Pae };

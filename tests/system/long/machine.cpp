@@ -1,5 +1,7 @@
 #include "long/machine.hpp"
 
+#include "common/random.hpp"
+
 namespace guest {
 
 alignas(16) u64 gdt[64];
@@ -137,12 +139,18 @@ void check_self_modifying();
 void check_privilege();
 void check_state();
 void chaos(u64 seed, u64 rounds);
+void kernel_chaos(const Orders&);
+void device_chaos(const Orders&);
 
 extern "C" void main() {
     make_tables();
     make_descriptors();
-    if (const u64 rounds = at<u64>(0x510)) {
-        chaos(at<u64>(0x508), rounds);
+    if (const Orders o = orders(); o.rounds) {
+        switch (o.kind) {
+            case Orders::Kernel: kernel_chaos(o); break;
+            case Orders::Devices: device_chaos(o); break;
+            default: chaos(o.seed, o.rounds);
+        }
         return print_summary();
     }
     check_segment_loads();
