@@ -145,7 +145,7 @@ bool has_test(const std::string& text, const std::string& name) {
     return false;
 }
 
-// Lines "mnemonic... : file: name of the test". Each must be of use: the test is there, the instructions are, and none is named twice.
+// Lines "mnemonic... : file: name of the test". The test must be there, and the instructions, and none may be named twice.
 bool find_named(const std::filesystem::path& root) {
     std::ifstream in(root / "tests/insn/reached.list");
     bool good = true;
@@ -207,20 +207,17 @@ std::string table(unsigned& missing) {
     unsigned forms = 0;
     out += "| instruction | forms | code sizes | code | golden | reached by |\n| --- | --- | --- | --- | --- | --- |\n";
     for (auto& [name, m] : mnemonics) {
-        bool exists[3] = {}, all_vectors = true, any_vectors = false, needed = m.privileged;
+        bool exists[3] = {}, all_vectors = true, any_vectors = false;
         for (auto& [form, r] : m.forms)
             for (unsigned s = 0; s < 3; s++) {
                 if (!r.exists[s]) continue;
                 exists[s] = true;
                 all_vectors &= r.vectors[s];
                 any_vectors |= r.vectors[s];
-                if (r.vectors[s] || r.text[s]) continue;
-                needed = true;
-                if (!m.named.empty()) continue;
+                if (r.vectors[s] || r.text[s] || !m.named.empty()) continue;
                 missing++;
                 fail("no test reaches " + name + " " + form.text() + " in " + std::to_string(16 << s) + "-bit code");
             }
-        if (!needed && !m.named.empty()) missing += !fail("reached.list names " + name + ", which vectors and lines reach");
         if (m.privileged && m.named.empty()) missing += !fail("only refusals of " + name + " are tested");
         forms += m.forms.size();
         std::string sizes, by;
