@@ -7,9 +7,15 @@ namespace bmbt {
 
 struct Vcpu;
 
-// Why the guest does not go on. A reset of any kind asks for a new start of the whole machine; Exit is the end of a test
-// kernel, with a code.
+// Why the guest does not go on. A reset asks for a new start of the whole machine, which INIT is not; Exit is the end of
+// a test kernel, with a code.
 enum class Stop : u8 { None, PowerOff, Reset, Exit };
+
+// What has come for the processor that EFLAGS.IF does not hold back.
+struct CpuSignals {
+    bool nmi = false, init = false, startup = false;
+    u8 startup_page = 0;  // SIPI: where to start, in pages of 4 KiB
+};
 
 class Board {
  public:
@@ -34,7 +40,10 @@ class Board {
     // delivered.
     virtual bool interrupt_pending() = 0;
     virtual u8 acknowledge_interrupt() = 0;
-    virtual bool take_nmi() = 0;  // an NMI has come since the last call
+    virtual CpuSignals take_signals() = 0;  // since the last call
+    virtual bool bootstrap() = 0;           // the processor needs no SIPI after INIT
+    // The processor has shut down, by a triple fault. True: INIT has been signalled; false: only a reset helps.
+    virtual bool shut_down() = 0;
 
     // Device time: run_timers() calls every alarm that is due; next_timer() is the earliest one left (ns of the clock
     // below, ~0: none). Interrupts change only in calls of this class.

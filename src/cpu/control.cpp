@@ -27,7 +27,8 @@ constexpr u64 cr4_known = cr4::tsd | cr4::de | cr4::pse | cr4::pae | cr4::mce | 
 Guest<> change_paging(const Vcpu& v, PagingState& next) {
     if (next.cr0 & cr0::pg) {
         if (!(next.efer & efer::lme)) return {};
-        if (!(next.cr4 & cr4::pae) || v.seg[Cs].long_code()) return gp();
+        const bool tss16 = v.tr.present() && !(v.tr.access & 8);
+        if (!(next.cr4 & cr4::pae) || v.seg[Cs].long_code() || tss16) return gp();
         next.efer |= efer::lma;
     } else {
         if (v.code64() || next.cr4 & cr4::pcide) return gp();

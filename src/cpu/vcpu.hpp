@@ -102,6 +102,9 @@ struct Vcpu {
     // Interrupts. `shadow`: STI or MOV SS was the last instruction, nothing is delivered before the next one.
     bool shadow = false, shadow_blocks_nmi = false, halted = false, nmi_blocked = false, nmi_pending = false;
     bool shutdown = false;  // triple fault
+    // INIT and SIPI that wait to be taken; waits_for_startup: INIT was taken, nothing but a SIPI counts.
+    bool init_pending = false, startup_pending = false, waits_for_startup = false;
+    u8 startup_page = 0;
     bool ferr = false;        // the FERR# output, as the board was last told
     u64 breakpoint_hits = 0;  // bits of DR6: what the current instruction's accesses have hit, or those before a shadow
 

@@ -19,10 +19,10 @@ class A20Gate {
     bool open_ = true;
 };
 
-// Port 92h: bit 1 is the gate, a rising bit 0 resets the processor.
+// Port 92h: bit 1 is the gate, a rising bit 0 signals INIT.
 class Port92 final : public BytePort {
  public:
-    Port92(A20Gate& a20, Line& reset) : a20_(a20), reset_(reset) {}
+    Port92(A20Gate& a20, Line& init) : a20_(a20), init_(init) {}
 
  private:
     u8 read8(u16 offset) override {
@@ -30,14 +30,14 @@ class Port92 final : public BytePort {
     }
     void write8(u16 offset, u8 value) override {
         if (offset) return;
-        const bool reset = value & ~control_ & 1;
+        const bool init = value & ~control_ & 1;
         control_ = value;
         a20_.set(value & 2);
-        if (reset) reset_.set(true);
+        if (init) init_.set(true);
     }
 
     A20Gate& a20_;
-    Line& reset_;
+    Line& init_;
     u8 control_ = 0;
 };
 
@@ -55,10 +55,11 @@ class Post80 final : public BytePort {
     u8 code_ = 0;
 };
 
-// Port CF9h, "Reset Control Register" of the PIIX: bit 1 hard, a rising bit 2 resets.
+// Port CF9h, "Reset Control Register" of the PIIX: a rising bit 2 resets the machine if bit 1 is set, else it signals
+// INIT.
 class ResetControl final : public BytePort {
  public:
-    explicit ResetControl(Line& reset) : reset_(reset) {}
+    ResetControl(Line& reset, Line& init) : reset_(reset), init_(init) {}
 
  private:
     u8 read8(u16 offset) override { return offset ? 0xff : control_; }
@@ -66,10 +67,10 @@ class ResetControl final : public BytePort {
         if (offset) return;
         const bool reset = value & ~control_ & 4;
         control_ = value & 0x0e;
-        if (reset) reset_.set(true);
+        if (reset) (value & 2 ? reset_ : init_).set(true);
     }
 
-    Line& reset_;
+    Line &reset_, &init_;
     u8 control_ = 0;
 };
 

@@ -123,7 +123,7 @@ void I8042::command(u8 value) {
         default:
             if (value >= 0x20 && value < 0x40) replies_.push(ram_[value & 0x1f]);
             if (value >= 0x60 && value < 0x80) awaiting_ = value;
-            if (value >= 0xf0 && !(value & 1)) reset_.set(true);  // pulses output port bits that are 0
+            if (value >= 0xf0 && !(value & 1)) init_.set(true);  // pulses output port bits that are 0
     }
 }
 
@@ -150,7 +150,7 @@ void I8042::parameter(u8 command, u8 value) {
 
 void I8042::output_port(u8 value) {
     a20_.set(value & 2);
-    if (!(value & 1)) reset_.set(true);
+    if (!(value & 1)) init_.set(true);
 }
 
 }  // namespace bmbt

@@ -12,7 +12,7 @@ namespace bmbt {
 // Ports 60h (offset 0, data) and 64h (offset 4, status and command).
 class I8042 final : public BytePort {
  public:
-    I8042(Line& irq1, Line& irq12, A20Gate& a20, Line& reset) : irq1_(irq1), irq12_(irq12), a20_(a20), reset_(reset) {}
+    I8042(Line& irq1, Line& irq12, A20Gate& a20, Line& init) : irq1_(irq1), irq12_(irq12), a20_(a20), init_(init) {}
 
     // A byte of scan code set 2 from the host's keyboard; false: it was not taken.
     bool key(u8 scan_code);
@@ -35,7 +35,7 @@ class I8042 final : public BytePort {
     Line& irq1_;
     Line& irq12_;
     A20Gate& a20_;
-    Line& reset_;
+    Line& init_;
     Ps2Keyboard keyboard_;
     Ps2Mouse mouse_;
     Ps2Queue replies_;              // the controller's own, before anything from a device

@@ -21,6 +21,11 @@ void Lapic::reset() {
     update();
 }
 
+void Lapic::init() {
+    reset();
+    cpu_.init();
+}
+
 void Lapic::clear() {
     irr_ = isr_ = tmr_ = {};
     lvt_.fill(static_cast<u32>(masked.mask()));
@@ -135,10 +140,7 @@ bool Lapic::receive(const ApicMessage& m) {
         case Delivery::LowestPriority: return accept(m.vector, m.level);
         case Delivery::Smi: cpu_.smi(); return true;
         case Delivery::Nmi: cpu_.nmi(); return true;
-        case Delivery::Init:
-            reset();
-            cpu_.init();
-            return true;
+        case Delivery::Init: init(); return true;
         case Delivery::Startup: cpu_.startup(m.vector); return true;
         case Delivery::ExtInt:
             ext_latched_ = true;
@@ -215,7 +217,7 @@ void Lapic::lint_changed(unsigned n, bool rising) {
             if (rising) cpu_.smi();
             break;
         case Delivery::Init:
-            if (rising) cpu_.init();
+            if (rising) init();
             break;
         default: update();  // ExtINT follows the line
     }

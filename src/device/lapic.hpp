@@ -78,6 +78,8 @@ class Lapic final : public Mmio, private Alarmed {
 
     // INIT and power-on state of everything but base and ID.
     void reset();
+    void init();  // INIT, by message or by the processor's pin: the APIC, then the processor
+    bool bootstrap() const { return bsp.of(base_); }
     // What firmware does on the bootstrap processor, for direct boots: 8259 pair through LINT0, NMI on LINT1.
     void enter_virtual_wire();
 

@@ -53,6 +53,8 @@ CpuState reset_state() {
     CpuState s = real_mode_state(0xf000, 0xfff0);
     s.seg[Cs].base = 0xffff'0000;
     s.gpr[Rdx] = 0x600;  // a processor of family 6
+    s.x87_control = 0x40;
+    s.x87_tag = 0xff;  // tag word 5555h: each holds zero
     return s;
 }
 

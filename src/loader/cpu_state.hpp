@@ -14,6 +14,8 @@ struct CpuState {
     x86::TableRegister gdtr, idtr;
     u64 cr0 = x86::cr0::et, cr3 = 0, cr4 = 0, efer = 0;
     u64 mtrr_def_type = 0;
+    u16 x87_control = 0x37f;  // as FNINIT leaves it, with no register in use
+    u8 x87_tag = 0;
 };
 
 // Real mode at cs:ip, the other segments 0. Source: Intel SDM vol. 3, "Processor State After Reset".

@@ -1,36 +1,44 @@
 // From the local APIC to the one processor.
 #pragma once
+#include <utility>
+
 #include "device/lapic.hpp"
 #include "machine/pc_signals.hpp"
 
 namespace bmbt {
 
-// What the local APIC does to the processor. Interrupts are asked for, NMIs are remembered until they are taken.
+// What the local APIC does to the processor. Interrupts are asked for, the rest is remembered until it is taken.
+// Without firmware nothing is at the address where INIT leads to: then it resets the machine, as firmware would in the
+// end.
 class CpuPins final : public LapicCpu {
  public:
-    CpuPins(StopRequest& stop, const u64& tsc_offset) : stop_(stop), tsc_offset_(tsc_offset) {}
+    CpuPins(StopRequest& stop, const u64& tsc_offset, bool firmware)
+        : stop_(stop), tsc_offset_(tsc_offset), firmware_(firmware) {}
 
     void interrupt(bool deliverable) override { deliverable_ = deliverable; }
-    void nmi() override { nmi_ = true; }
+    void nmi() override { signals_.nmi = true; }
     void smi() override {}  // there is no system management mode
-    void init() override { stop_.ask(Stop::Reset, "INIT"); }
-    void startup(u8) override {}  // the bootstrap processor waits for none
+    void init() override {
+        if (!firmware_) return stop_.ask(Stop::Reset, "INIT without firmware");
+        signals_.init = true;
+        signals_.startup = false;
+    }
+    void startup(u8 page) override { signals_.startup = true, signals_.startup_page = page; }
     u64 time_of_tsc(u64 tsc) override {
         const u64 ns = tsc - tsc_offset_;  // the TSC counts nanoseconds
         return static_cast<i64>(ns) < 0 ? 0 : ns;
     }
 
     bool deliverable() const { return deliverable_; }
-    bool take_nmi() {
-        const bool was = nmi_;
-        nmi_ = false;
-        return was;
-    }
+    bool firmware() const { return firmware_; }
+    CpuSignals take() { return std::exchange(signals_, {}); }
 
  private:
     StopRequest& stop_;
     const u64& tsc_offset_;
-    bool deliverable_ = false, nmi_ = false;
+    const bool firmware_;
+    bool deliverable_ = false;
+    CpuSignals signals_;
 };
 
 }  // namespace bmbt

@@ -28,6 +28,7 @@ void reset_processor(Vcpu& v) {
     set_vcpu_mxcsr(v, fresh.mxcsr);
     v.ferr = false;
     v.shadow = v.shadow_blocks_nmi = v.halted = v.nmi_blocked = v.nmi_pending = v.shutdown = false;
+    v.init_pending = v.startup_pending = v.waits_for_startup = false;
 }
 
 }  // namespace
@@ -47,6 +48,8 @@ void start_cpu(Vcpu& v, const CpuState& s) {
     v.gdtr = s.gdtr;
     v.idtr = s.idtr;
     v.mtrr_def_type = s.mtrr_def_type;
+    vcpu_x87(v).control = s.x87_control;
+    vcpu_x87(v).tag = s.x87_tag;
     v.paging.cr0 = s.cr0;
     v.paging.cr3 = s.cr3;
     v.paging.cr4 = s.cr4;

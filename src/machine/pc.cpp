@@ -13,7 +13,7 @@ constexpr LapicConfig apic_config{.timer_period_ns = 1'000'000'000 / Board::tsc_
 Pc::Pc(const Config& config, const PcHost& host)
     : host_(host),
       ram_(config.memory),
-      pins_(stop_, host.cpu.tsc_offset),
+      pins_(stop_, host.cpu.tsc_offset, config.boot == Boot::Bios),
       pic_(intr_),
       lapic_(apic_config, host.clock, alarms_, pins_, fabric_, pic_),
       ioapic_(ioapic_id, fabric_),
@@ -25,17 +25,16 @@ Pc::Pc(const Config& config, const PcHost& host)
       port61_(host.clock, pit_),
       rtc_(host.clock, alarms_, host.wall, hpet_.rtc_input()),
       fpu_error_(isa_[13]),
-      keyboard_reset_(stop_, Stop::Reset, "keyboard controller"),
-      port92_reset_(stop_, Stop::Reset, "port 92h"),
+      init_(lapic_),
       cf9_reset_(stop_, Stop::Reset, "port CF9h"),
       power_off_(stop_, Stop::PowerOff, "ACPI"),
       a20_line_(host_.memory, host_.listener),
       a20_(a20_line_),
-      port92_(a20_, port92_reset_),
-      reset_control_(cf9_reset_),
+      port92_(a20_, init_),
+      reset_control_(cf9_reset_, init_),
       pm_(host.clock, alarms_, isa_[sci], power_off_),
       uart_(host.clock, alarms_, isa_[4], host.console),
-      i8042_(isa_[1], isa_[12], a20_, keyboard_reset_),
+      i8042_(isa_[1], isa_[12], a20_, init_),
       console_port_(host.console),
       marks_port_(host.marks),
       debug_(config.trace.has(TraceEvent::Bios) ? host.firmware_log : silence_),
@@ -160,6 +159,13 @@ bool Pc::apic_msr_write(u32 index, u64 value) {
         case x86::msr::tsc_deadline: lapic_.set_tsc_deadline(value); return true;
         default: return lapic_.write_msr(index, value);
     }
+}
+
+// The PIIX answers the bus's shutdown cycle with INIT.
+bool Pc::shut_down() {
+    if (!pins_.firmware()) return false;
+    lapic_.init();
+    return true;
 }
 
 u8 Pc::acknowledge_interrupt() {

@@ -66,7 +66,9 @@ class Pc final : public Board {
 
     bool interrupt_pending() override { return pins_.deliverable(); }
     u8 acknowledge_interrupt() override;
-    bool take_nmi() override { return pins_.take_nmi(); }
+    CpuSignals take_signals() override { return pins_.take(); }
+    bool bootstrap() override { return lapic_.bootstrap(); }
+    bool shut_down() override;
 
     u64 now() override { return host_.clock.now(); }
     u64 next_timer() override { return alarms_.next(); }
@@ -118,7 +120,8 @@ class Pc final : public Board {
     FpuError fpu_error_;
 
     // Reset, power and A20.
-    StopLine keyboard_reset_, port92_reset_, cf9_reset_, power_off_;
+    InitLine init_;
+    StopLine cf9_reset_, power_off_;
     A20Line a20_line_;
     A20Gate a20_;
     Port92 port92_;

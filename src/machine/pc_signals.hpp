@@ -1,6 +1,7 @@
 // Lines that end in the PC itself: what happens when a device pulls them.
 #pragma once
 #include "cpu/board.hpp"
+#include "device/lapic.hpp"
 #include "host/line.hpp"
 #include "machine/map_listener.hpp"
 #include "memory/physical_map.hpp"
@@ -32,6 +33,18 @@ class StopLine final : public Line {
     StopRequest& request_;
     Stop stop_;
     const char* reason_;
+};
+
+// INIT, as chipset and keyboard controller signal it: each rise is one.
+class InitLine final : public Line {
+ public:
+    explicit InitLine(Lapic& apic) : apic_(apic) {}
+    void set(bool level) override {
+        if (level) apic_.init();
+    }
+
+ private:
+    Lapic& apic_;
 };
 
 // The test device's end of the machine: the code stays until the CPU's loop has seen the wish.

@@ -93,7 +93,7 @@ void Runtime::on_gate() {
 void Runtime::run_in_cpp(u32 id, const CppInsn& c, bool resume) {
     const Insn& i = c.insn;
     u64 sequential = v_.rip + i.length;
-    if (!mode_.code64()) sequential &= mode_.code_size() == CodeSize::Bits32 ? 0xffff'ffff : 0xffff;
+    if (!mode_.code64()) sequential &= 0xffff'ffff;
     const u64 base = code_base();
     v_.next_rip = sequential;
     v_.shadow = false;
@@ -121,7 +121,7 @@ void Runtime::after_instruction() {
     if (!board_touched_) return;
     board_touched_ = false;
     if (board_.stop() != Stop::None) must_dispatch_ = board_touched_ = true;
-    if (board_.take_nmi()) v_.nmi_pending = true;
+    note_signals(v_, board_.take_signals());
     v_.interrupt_waiting = board_.interrupt_pending();
     if (u64 next = board_.next_timer(); next != timer_) set_timer(next);
 }
@@ -205,7 +205,7 @@ void Runtime::serve_host() {
     host_.take_interrupts();
     board_.run_timers();
     touch_board();
-    if (board_.take_nmi()) v_.nmi_pending = true;
+    note_signals(v_, board_.take_signals());
     set_timer(board_.next_timer());  // always: the host's may have come early
 }
 
@@ -241,7 +241,7 @@ void Runtime::dispatch() {
         if (board_touched_ || v_.shutdown) {
             board_touched_ = false;
             check_stop();
-            if (board_.take_nmi()) v_.nmi_pending = true;
+            note_signals(v_, board_.take_signals());
         }
         const bool was_halted = v_.halted;
         if (was_halted && !(debugger_ && debugger_->has_stepped())) halt();
@@ -278,9 +278,11 @@ void Runtime::dispatch() {
 
 void Runtime::deliver_interrupt() {
     stats_.interrupts_guest++;
-    u8 vector = 2;
-    if (v_.nmi_pending && !v_.nmi_blocked) v_.nmi_pending = false;
-    else vector = board_.acknowledge_interrupt();
+    if (signalled(v_)) {
+        take_signal(v_, board_.bootstrap());
+        return after_instruction();
+    }
+    const u8 vector = board_.acknowledge_interrupt();
     if (options_.trace.has(TraceEvent::Irq)) trace(TraceEvent::Irq, "irq vector rip", vector, v_.rip);
     interrupt(v_, vector);
     after_instruction();
@@ -292,7 +294,8 @@ void Runtime::check_stop() {
         if (debugger_) debugger_->shut_down();
         report("triple fault");
         if (options_.no_reboot) host_.finish(v_, 1, "the guest shut down by a triple fault");
-        host_.restart(v_);
+        v_.shutdown = false;
+        if (!board_.shut_down()) host_.restart(v_);
     }
     switch (board_.stop()) {
         case Stop::None: return;

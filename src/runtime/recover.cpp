@@ -40,7 +40,7 @@ void Runtime::recover(const BlockInfo& b, const Snapshot& s) {
     for (unsigned pending = s.pending; pending; pending &= pending - 1)
         v_.gpr[__builtin_ctz(pending)] &= 0xffff'ffff;
     v_.rip = b.key.rip + s.guest_offset;
-    if (!b.key.mode.code64()) v_.rip &= b.key.mode.code_size() == x86::CodeSize::Bits32 ? 0xffff'ffff : 0xffff;
+    if (!b.key.mode.code64()) v_.rip &= 0xffff'ffff;  // 16-bit code may lie above 64 KiB of its segment
     if (s.x87.known || s.x87.remembered) recover_x87(b, s.x87);
 }
 
@@ -53,7 +53,7 @@ void Runtime::recover_x87(const BlockInfo& b, const X87Record& lazy) {
     }
     if (!lazy.remembered) return;
     x.ip = b.key.rip + lazy.guest_offset;
-    if (!b.key.mode.code64()) x.ip &= b.key.mode.code_size() == x86::CodeSize::Bits32 ? 0xffff'ffff : 0xffff;
+    if (!b.key.mode.code64()) x.ip &= 0xffff'ffff;
     x.opcode = lazy.opcode;
     x.cs = v_.seg[x86::Cs].selector;
     if (lazy.has_segment) x.ds = v_.seg[lazy.segment].selector;
@@ -75,7 +75,7 @@ u32 Runtime::block_called_from(u64 link) {
 bool Runtime::back_to_branch(u32 id, bool indirect) {
     if (id == no_block) return false;
     const BlockInfo& b = store_.block(id);
-    const u64 target = v_.rip, wrap = mode_.code64() ? ~u64{0} : mode_.code_size() == x86::CodeSize::Bits32 ? 0xffff'ffff : 0xffff;
+    const u64 target = v_.rip, wrap = mode_.code64() ? ~u64{0} : 0xffff'ffff;
     for (unsigned n = b.snapshot_count; n-- > 0;) {
         v_.rip = b.key.rip + store_.snapshot(b, n).guest_offset & wrap;
         auto i = fetch(v_);

@@ -7,6 +7,7 @@
 #include "cpu/interpret.hpp"
 #include "cpu/platform.hpp"
 #include "cpu/semantics.hpp"
+#include "cpu/signals.hpp"
 #include "runtime/address_spaces.hpp"
 #include "runtime/block_store.hpp"
 #include "runtime/debugger.hpp"
@@ -139,7 +140,7 @@ class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
     void fault(const x86::Fault&);
     void after_instruction();
     bool interrupt_ready() {
-        if (v_.nmi_pending && !v_.nmi_blocked) return true;
+        if (signalled(v_)) return true;
         return v_.interrupt_waiting && v_.system_flags & x86::flag::if_ && board_.interrupt_pending();
     }
     void deliver_interrupt();

@@ -51,7 +51,7 @@ void Runtime::change_privilege(unsigned cpl, u16 code, u64 rip) {
     m.raw &= ~static_cast<u32>(Mode::cpl_.mask() | Mode::tsc_.mask());
     m.raw |= static_cast<u32>(Mode::cpl_(cpl) | Mode::tsc_(cpl == 0 || !(v_.paging.cr4 & cr4::tsd)));
     set_mode(m);
-    if (board_touched_ || interrupt_ready() || v_.nmi_pending || options_.trace.has(TraceEvent::Exec)) return dispatch();
+    if (board_touched_ || interrupt_ready() || options_.trace.has(TraceEvent::Exec)) return dispatch();
     if (const JumpCacheEntry& e = jump_entry(); e.tag == jump_tag()) return enter_at(e.address, cpl == 3);
     dispatch();
 }

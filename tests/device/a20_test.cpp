@@ -26,12 +26,18 @@ TEST(Port92, DrivesTheGateAndReset) {
 }
 
 TEST(ResetControl, NeedsARisingBit2) {
-    FakeLine reset;
-    ResetControl port(reset);
+    FakeLine reset, init;
+    ResetControl port(reset, init);
     out(port, 0, 0x02);
     EXPECT_FALSE(reset.level);
     out(port, 0, 0x06);
     EXPECT_TRUE(reset.level);
+    EXPECT_FALSE(init.level) << "bit 1: a reset, not INIT";
+    out(port, 0, 0);
+    out(port, 0, 0x04);
+    EXPECT_TRUE(init.level);
+    EXPECT_EQ(reset.rises, 1u);
+    out(port, 0, 0x06);
     EXPECT_EQ(in(port, 0), 0x06);
 }
 

@@ -49,14 +49,14 @@ struct PciTest : testing::Test {
         ports.write(static_cast<u16>(4 + (reg & 3)), w, value);
     }
 
-    FakeLine irq[16], reset;
+    FakeLine irq[16], reset, init;
     FakeShadow shadow;
     FakeWindow window;
     I440fx host{shadow};
     Piix3 piix3;
     Piix4Pm pm{window};
     PciBus bus;
-    ResetControl reset_control{reset};
+    ResetControl reset_control{reset, init};
     PciConfigPorts ports{bus, reset_control};
 };
 

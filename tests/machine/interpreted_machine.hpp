@@ -8,6 +8,7 @@
 #include "cpu/interpret.hpp"
 #include "cpu/platform.hpp"
 #include "cpu/semantics.hpp"
+#include "cpu/signals.hpp"
 #include "cpu/transfer.hpp"
 #include "machine/machine_fixture.hpp"
 
@@ -50,10 +51,10 @@ class InterpretedMachine final : public Platform, public MapListener {
         for (u64 n = 0; n < budget; ++n) {
             if (n % 1024 == 0 && wanted()) return End::Asked;
             if (clock.now() >= pc_->next_timer()) pc_->run_timers();
-            if (pc_->take_nmi()) cpu.nmi_pending = true;
-            if (cpu.nmi_pending && !cpu.nmi_blocked && !cpu.shadow) {
-                cpu.nmi_pending = cpu.halted = false;
-                interrupt(cpu, 2);
+            note_signals(cpu, pc_->take_signals());
+            if (signalled(cpu) && !cpu.shadow) {
+                cpu.halted = false;
+                take_signal(cpu, pc_->bootstrap());
             }
             if (pc_->interrupt_pending() && (cpu.system_flags & x86::flag::if_) && !cpu.shadow) {
                 cpu.halted = false;
@@ -74,7 +75,8 @@ class InterpretedMachine final : public Platform, public MapListener {
                 if (on_fault) on_fault(cpu, done.error());
                 raise(cpu, done.error());
             }
-            if (cpu.shutdown) return End::TripleFault;
+            if (cpu.shutdown && (config_.no_reboot || !pc_->shut_down())) return End::TripleFault;
+            cpu.shutdown = false;
             if (pc_->stop() == Stop::PowerOff) return End::PowerOff;
             if (pc_->stop() == Stop::Exit) return End::Exit;
             if (pc_->stop() == Stop::Reset) return End::Reset;

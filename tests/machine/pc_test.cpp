@@ -168,14 +168,42 @@ TEST_F(PcTest, SerialInputInterruptsOnIrq4) {
     EXPECT_EQ(in(0x3f8), u32{'x'});
 }
 
-TEST_F(PcTest, FourWaysToReset) {
+// Nothing is there where INIT leads to.
+TEST_F(PcTest, InitWithoutFirmwareResets) {
     out(0x64, 0xfe);
     EXPECT_EQ(pc->stop(), Stop::Reset);
-    EXPECT_STREQ(pc->stop_reason(), "keyboard controller");
+    EXPECT_STREQ(pc->stop_reason(), "INIT without firmware");
+    EXPECT_FALSE(pc->take_signals().init);
+    EXPECT_FALSE(pc->shut_down());
 }
-TEST_F(PcTest, ResetsByPort92) {
-    out(0x92, 3);
-    EXPECT_EQ(pc->stop(), Stop::Reset);
+class PcWithFirmware : public PcTest {
+ protected:
+    PcWithFirmware() : PcTest(Boot::Bios, 256 << 10) {}
+    bool init_by(u16 port, u32 value) {
+        out(port, value);
+        return pc->stop() == Stop::None && pc->take_signals().init;
+    }
+};
+TEST_F(PcWithFirmware, InitComesFromChipsetAndKeyboardController) {
+    EXPECT_TRUE(init_by(0x64, 0xfe));
+    EXPECT_TRUE(init_by(0x92, 3));
+    EXPECT_FALSE(init_by(0x92, 3)) << "it needs a rise";
+    EXPECT_FALSE(init_by(0xcf9, 0));
+    EXPECT_TRUE(init_by(0xcf9, 4));
+    EXPECT_TRUE(pc->shut_down());
+    EXPECT_TRUE(pc->take_signals().init);
+    EXPECT_FALSE(pc->take_signals().init);
+}
+TEST_F(PcWithFirmware, InitByMessageResetsTheApicFirst) {
+    pc->mmio_write(0xfee0'00f0, Width::Dword, 0x1ff);
+    pc->mmio_write(0xfee0'0300, Width::Dword, 0x4'4500);
+    EXPECT_TRUE(pc->take_signals().init);
+    EXPECT_EQ(pc->mmio_read(0xfee0'00f0, Width::Dword), 0xffu);
+    EXPECT_TRUE(pc->bootstrap());
+    pc->mmio_write(0xfee0'0300, Width::Dword, 0x4'4612);
+    const CpuSignals s = pc->take_signals();
+    EXPECT_TRUE(s.startup);
+    EXPECT_EQ(s.startup_page, 0x12);
 }
 TEST_F(PcTest, ResetsByPortCf9) {
     out(0xcf9, 2);

@@ -23,7 +23,7 @@ SILENCE = int(os.environ.get("SILENCE", 120))  # seconds without a line, after w
 
 BOCHS = """
 megs: 128
-cpu: model={model}, count=1, ips=50000000, reset_on_triple_fault=0, ignore_bad_msrs=0
+cpu: model={model}, count=1, ips=50000000, reset_on_triple_fault=1, ignore_bad_msrs=0
 romimage: file={rom}
 display_library: rfb, options="timeout=0"
 com1: enabled=1, mode=file, dev={serial}
@@ -37,14 +37,14 @@ def command(machine, rom, folder, interpreter):
     if machine == "interpreter":
         return [interpreter, "memory=134217728 boot=bios", rom, "--until", " failed\n", "--budget", "3000"], None
     if machine == "bmbt":
-        return [ROOT / "bmbt", "run", "--bios", rom, "--memory", "128M", "--icount", "--no-reboot"], None
+        return [ROOT / "bmbt", "run", "--bios", rom, "--memory", "128M", "--icount"], None
     if machine == "qemu":
         return ["qemu-system-x86_64", "-cpu", "max,vendor=GenuineIntel", "-m", "128", "-bios", rom, "-display", "none", "-serial", "stdio",
-                "-monitor", "none", "-no-reboot", "-net", "none", "-accel", "tcg"], None
+                "-monitor", "none", "-net", "none", "-accel", "tcg"], None
     serial, config = folder / "serial", folder / "bochsrc"
     serial.touch()
     config.write_text(BOCHS.format(rom=rom, serial=serial, folder=folder, model="corei7_icelake_u"))
-    (folder / "commands").write_text("c\n")  # Debian's Bochs has its debugger, which waits to be told
+    (folder / "commands").write_text("c\n" * 100)  # Debian's Bochs has its debugger, which waits to be told, also at each triple fault
     return ["bochs", "-q", "-f", config, "-rc", folder / "commands"], serial
 
 

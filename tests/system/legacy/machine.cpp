@@ -239,6 +239,7 @@ void check_limits();
 void check_gates();
 void check_tasks();
 void check_tasks16();
+void check_long_mode();
 void check_v8086();
 void check_pages();
 void check_state();
@@ -259,6 +260,7 @@ extern "C" void main() {
     check_gates();
     check_tasks();
     check_tasks16();
+    check_long_mode();
     check_v8086();
     check_pages();
     check_state();

@@ -207,6 +207,38 @@ void check_details() {
     }
 }
 
+// PSE-36: above 4 GiB there is no memory here, but what is there must not be the memory below. Intel SDM vol. 3,
+// "32-Bit Paging", the table of entries that map 4 MiB pages.
+void check_pse36() {
+    const bool offered = cpuid(1).edx & 1 << 17;
+    const unsigned width = cpuid(0x8000'0008).eax & 0xff, limit = width < 40 ? width : 40;
+    Paging on(Kind::Bits32);
+    With pse(With::Cr4, cr4::pse);
+    Map m(Kind::Bits32, false);
+    for (unsigned bit = 13; bit < 22; ++bit) {
+        Check c(Name("4 MiB page, address bit") << (bit + 19));
+        if (!offered) {
+            c.skip();
+            continue;
+        }
+        m.set(true, frame_pool | pte::p | pte::w | pte::ps | 1u << bit);
+        write_cr3(read_cr3());
+        at<u32>(frame_pool) = 0x600d'cafe;
+        Regs r = kernel(load4());
+        r.gpr[Rbx] = linear;
+        if (bit + 19 >= limit) {
+            c.ends(run(r), load4(), pf(9, linear));
+            continue;
+        }
+        run(r);
+        c.ends(trapped, load4(), done).is("memory below", trapped.gpr[Rax] == 0x600d'cafe, 0);
+        r = kernel(store());
+        r.gpr[Rbx] = linear, r.gpr[Rax] = 0x11;
+        run(r);
+        c.ends(trapped, store(), done).is("memory below", at<u32>(frame_pool), 0x600d'cafe);
+    }
+}
+
 CODE(32, to_cr3, "mov cr3, eax")
 CODE(32, to_cr0, "mov cr0, eax")
 
@@ -254,6 +286,7 @@ void check_pages() {
     check_matrix(Kind::Pae, "PAE 4K", false);
     check_matrix(Kind::Pae, "PAE 2M", true);
     check_details();
+    check_pse36();
     check_pdptes();
 }
 

@@ -111,7 +111,16 @@ void check_stacks() {
     }
 }
 
+CODE_AT(16, undefined16, "mov ax, 1\nsmsw bx", "ud2")
+CODE(16, runs16, "smsw bx\ninc ax\nlea cx, [bx]\nsmsw bx\nnop")
+
 void check_exceptions() {
+    constexpr Regs (*modes[])(const Code&) = {kernel16, user16};
+    for (auto mode : modes) {
+        const char* level = mode == user16 ? "user" : "kernel";
+        Check(Name("16-bit code above 64 KiB") << level).ends(run(mode(runs16())), runs16(), done);
+        Check(Name("#UD in 16-bit code above 64 KiB") << level).ends(run(mode(undefined16())), undefined16(), ud);
+    }
     for (const Level& level : levels) {
         auto bounded = [&](u32 value) {
             at<u32>(address(user_page)) = 0xffff'fffe;

@@ -147,7 +147,8 @@ common: .irp    reg, rax, rcx, rdx, rbx, rbp, rsi, rdi, r8, r9, r10, r11, r12, r
         lea     rax, [rip + 1f]
         push    rax
         iretq
-1:      popfq
+1:
+back:   popfq
         pop     r15
         pop     r14
         pop     r13
@@ -156,7 +157,54 @@ common: .irp    reg, rax, rcx, rdx, rbx, rbp, rsi, rdi, r8, r9, r10, r11, r12, r
         pop     rbx
         ret
 
+        // Where the ROM goes on after a reset that a check asked for: back to the program's long mode, as if the code that
+        // enter() ran had ended with an interrupt.
+        .code32
+        .globl  resume
+resume: mov     eax, [resume_cr4]
+        mov     cr4, eax
+        mov     eax, [resume_cr3]
+        mov     cr3, eax
+        mov     ecx, 0xc0000080
+        mov     eax, 0x901
+        xor     edx, edx
+        wrmsr
+        mov     eax, [resume_cr0]
+        mov     cr0, eax
+        lgdt    [resume_gdtr]
+        ljmp    8, offset resume64
+        .code64
+resume64:
+        .irp    reg, r8, r9, r10, r11, r12, r13, r14, r15
+        mov     [trapped + r_\reg], \reg
+        .endr
+        lidt    [resume_idtr]
+        mov     eax, 16
+        mov     ds, eax
+        mov     es, eax
+        mov     fs, eax
+        mov     gs, eax
+        mov     ss, eax
+        mov     rsp, [harness_rsp]
+        jmp     back
+
         .data
+        .globl  resume_gdtr
+        .globl  resume_idtr
+        .globl  resume_cr0
+        .globl  resume_cr3
+        .globl  resume_cr4
+        .balign 8
+resume_gdtr:
+        .skip   16
+resume_idtr:
+        .skip   16
+resume_cr0:
+        .long   0
+resume_cr3:
+        .long   0
+resume_cr4:
+        .long   0
         .balign 8
 boot_gdt:
         .quad   0, 0x00af9b000000ffff, 0x00cf93000000ffff

@@ -292,6 +292,66 @@ void check_double_faults() {
     tss.ist[1] = 0;
 }
 
+CODE(64, load_es, "mov es, ax")
+CODE(64, misaligned, "mov eax, [rbx + 1]")
+CODE(64, fld1_, "fld1")
+CODE(64, int_30, "int 0x30")
+
+// Each class of first exception with each kind of second one, which its gate causes.
+void check_double_fault_matrix() {
+    enum Class { Benign, Contributory, PageFault };
+    struct First {
+        const char* name;
+        Code (*code)();
+        unsigned vector;
+        Class of;
+    };
+    constexpr First firsts[] = {{"#DE", divide_by_zero, 0, Contributory},
+                                {"#UD", ud2, 6, Benign},
+                                {"#NM", fld1_, 7, Benign},
+                                {"#NP", load_es, 11, Contributory},
+                                {"#SS", load_rbp, 12, Contributory},
+                                {"#GP", load_rbx, 13, Contributory},
+                                {"#PF", load_rbx, 14, PageFault},
+                                {"#AC", misaligned, 17, Benign},
+                                {"INT 30h", int_30, 0x30, Benign}};
+    constexpr uptr absent = 0x90'0000'1000;
+    struct Second {
+        const char* name;
+        u16 selector;
+        u8 access, ist;
+    };
+    constexpr Second seconds[] = {{"an absent gate", sel::kernel_code, 0x0e, 1},
+                                  {"a gate of another type", sel::kernel_code, 0x82, 1},
+                                  {"a null selector", 0, 0x8e, 1},
+                                  {"data for code", sel::kernel_data, 0x8e, 1},
+                                  {"an absent stack", sel::kernel_code, 0x8e, 2}};
+    gdt[sel::spare / 8] = descriptor(0, 0xfffff, 0x73, 0xc);  // absent
+    tss.ist[1] = absent;
+    for (const First& f : firsts)
+        for (const Second& s : seconds) {
+            const bool software = f.vector == 0x30;
+            Regs r = user(f.code());
+            r.gpr[Rbx] = f.vector == 14 ? 0x91'0000'0000 : f.vector == 17 ? address(user_page) : 1ull << 47;
+            r.gpr[Rbp] = 1ull << 47;
+            r.gpr[Rax] = sel::spare | 3;
+            if (f.vector == 17) r.flags |= flag::ac;
+            set_gate(f.vector, stub(f.vector), s.selector, static_cast<u8>(s.access | 0x60), s.ist);
+            With with(With::Cr0, cr0::am | (f.vector == 7 ? cr0::ts : 0), 0);
+            run(r);
+            reset_gate(f.vector);
+            const bool page = s.ist == 2;
+            const unsigned ext = software ? 0 : 1, idt_error = f.vector * 8 + 2 + ext;
+            Want want = page               ? pf(2, absent - 8)
+                        : s.access == 0x0e ? np(idt_error)
+                        : s.access == 0x82 ? gp(idt_error)
+                                           : gp(s.selector | ext);
+            if ((f.of == Contributory && !page) || f.of == PageFault) want = fault(8, 0);
+            Check(Name(f.name) << "delivered through" << s.name).ends(trapped, f.code(), want);
+        }
+    tss.ist[1] = 0;
+}
+
 }  // namespace
 
 void check_faults() {
@@ -321,6 +381,7 @@ void check_faults() {
     check_canonical();
     check_software_interrupts();
     check_double_faults();
+    check_double_fault_matrix();
 }
 
 }  // namespace guest

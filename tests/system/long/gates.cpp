@@ -302,6 +302,72 @@ void check_returns() {
     Check("RETF 8 outward").ends(trapped, nothing(), done).is("RSP", trapped.gpr[Rsp], stack + 8);
 }
 
+CODE(32, iretd_compat, "iretd")
+CODE(32, iretw_compat, ".byte 0x66, 0xcf")
+CODE(32, retf_compat, ".byte 0xcb")
+
+// Returns from 32-bit code of level 0, on a stack of doublewords.
+void check_compatibility_returns() {
+    const u32 stack = static_cast<u32>(address(user_stack) + 0x800);
+    struct Row {
+        const char* name;
+        u32 rip, cs, flags, ss;
+        bool wide;
+        Want want;
+    };
+    const u32 rip = static_cast<u32>(nothing().begin), rip32 = static_cast<u32>(nothing32().begin);
+    const Row rows[] = {{"to 64-bit code of level 3", rip, sel::user_code, 2, sel::user_data, true, done},
+                        {"to 64-bit code of level 0", rip, sel::kernel_code, 2, 0, true, done},
+                        {"to 64-bit code of level 1", rip, sel::code1, 2, sel::data1, true, done},
+                        {"to 32-bit code of level 3", rip32, sel::user_code32, 2, sel::user_data, false, done},
+                        {"to 32-bit code of level 0", rip32, sel::kernel_code32, 2, 0, false, done},
+                        {"to 32-bit code of level 2", rip32, sel::code2_32, 2, sel::data2, false, done},
+                        {"with VM in its frame", rip32, sel::kernel_code32, 2 | flag::vm, 0, false, done},
+                        {"to 64-bit code of level 1 with a null SS", rip, sel::code1, 2, 1, true, done},
+                        {"to 32-bit code of level 3 with a null SS", rip32, sel::user_code32, 2, 3, false, gp(0)},
+                        {"to a null CS", rip32, 0, 2, sel::user_data, false, gp(0)},
+                        {"to data", rip32, sel::user_data, 2, sel::user_data, false, gp(sel::user_data & ~3)}};
+    for (const Row& row : rows)
+        for (unsigned far = 0; far < 2; ++far) {
+            const Code c = far ? retf_compat() : iretd_compat();
+            Regs r = kernel32(c);
+            r.gpr[Rsp] -= 128;
+            const u32 iret_words[] = {row.rip, row.cs, row.flags, stack, row.ss},
+                      ret_words[] = {row.rip, row.cs, stack, row.ss, 0};
+            for (unsigned n = 0; n < 5; ++n) at<u32>(r.gpr[Rsp] + 4 * n) = far ? ret_words[n] : iret_words[n];
+            run(r);
+            Check k(Name("32-bit") << (far ? "RETF" : "IRETD") << row.name);
+            const bool good = row.want.vector == 3;
+            k.ends(trapped, !good ? c : row.wide ? nothing() : nothing32(), row.want);
+            if (!good) continue;
+            const bool outward = row.cs & 3;
+            k.is("CS", trapped.cs, row.cs)
+                .is("VM", trapped.flags & flag::vm, 0)
+                .is("RSP", trapped.gpr[Rsp], outward ? stack : r.gpr[Rsp] + (far ? 8 : 12))
+                .is("SS", trapped.ss, outward ? row.ss : r.ss);
+        }
+    Regs r = kernel32(iretd_compat());
+    r.gpr[Rsp] -= 128;
+    r.flags |= flag::nt;
+    Check("32-bit IRETD with NT").ends(run(r), iretd_compat(), gp(0));
+    r = compat(iretd_compat());
+    r.gpr[Rsp] -= 128;
+    r.flags |= flag::nt;
+    Check("compatibility mode IRETD with NT").ends(run(r), iretd_compat(), gp(0));
+    // 16-bit frames reach the first 64 KiB.
+    r = kernel32(iretw_compat());
+    r.gpr[Rsp] -= 128;
+    at<u8>(0x3000) = 0xcc;
+    at<u16>(r.gpr[Rsp]) = 0x3000;
+    at<u16>(r.gpr[Rsp] + 2) = sel::kernel_code32;
+    at<u16>(r.gpr[Rsp] + 4) = 2 | flag::cf;
+    run(r);
+    Check("32-bit IRET of 16 bits")
+        .is("vector", trapped.vector, 3)
+        .is("RIP", trapped.rip, 0x3001)
+        .is("CF", trapped.flags & 1, 1);
+}
+
 void check_interrupt_gates() {
     // Stack: RSP0 for level 3, aligned to 16 on the same level, or what IST names.
     set_gate(0x20, nothing().begin, sel::kernel_code, 0xee, 0);
@@ -371,6 +437,7 @@ void check_gates() {
     check_call_gates();
     check_far_direct();
     check_returns();
+    check_compatibility_returns();
     check_interrupt_gates();
 }
 

@@ -214,6 +214,110 @@ void check_nmi() {
         .is("RBX", trapped.gpr[Rbx], 0x1234);
 }
 
+// The second NMI comes where the first one's handler ends an interrupt of its own by IRETQ, and counts to 2 there.
+CODE_AT(64, nmi_nested,
+        "inc qword ptr [nmi_count]\ncmp qword ptr [nmi_count], 2\nje nmi_nested_end\nmov [rdi], eax\nnop\nnop\nnop\nnop\n"
+        "nop\nnop\nnop\nnop\nint 0x21",
+        "mov ebx, 0x1234\niretq")
+CODE(64, returns, "iretq")
+// IRETQ to a null selector: #GP, but NMIs are let in before the handler's first instruction.
+CODE(64, nmi_faulting,
+     "inc qword ptr [nmi_count]\ncmp qword ptr [nmi_count], 2\nje nmi_faulting_end\nmov [rdi], eax\nnop\nnop\nnop\nnop\n"
+     "nop\nnop\nnop\nnop\nxor ecx, ecx\npush rcx\npush rcx\npush rcx\npush rcx\npush rcx\niretq")
+
+void check_nmi_blocking() {
+    struct Row {
+        const char* name;
+        Code (*code)();
+        uptr after;  // where the second one comes
+    };
+    const Row rows[] = {{"IRETQ of any handler lets NMIs in", nmi_nested, nmi_nested().at},
+                        {"IRETQ that faults lets NMIs in", nmi_faulting, stub(13)}};
+    set_gate(0x21, returns().begin, sel::kernel_code, 0x8e, 0);
+    for (const Row& row : rows) {
+        nmi_count = 0;
+        set_gate(2, row.code().begin, sel::kernel_code, 0x8e, 0);
+        apic_register(icr_high) = apic_register(id);
+        Regs r = kernel(nmi_sent());
+        r.gpr[Rdi] = apic + icr, r.gpr[Rax] = 0x400;
+        run(r);
+        reset_gate(2);
+        Check(row.name).ends(trapped, row.code(), done).is("count", nmi_count, 2).is("RIP", at<u64>(trapped.gpr[Rsp]), row.after);
+    }
+    reset_gate(0x21);
+}
+
+CODE(64, open, "sti\nnop\nnop\nnop\nnop")
+
+// Requests that go away before they are acknowledged. Intel 8259A, "Interrupt Sequence"; Intel SDM vol. 3, "Spurious
+// Interrupt". Nothing may come, or the vector that says so; never the device's own.
+void check_spurious() {
+    settle();
+    constexpr u8 commands[][2] = {{0x20, 0x11}, {0x21, 0x20}, {0x21, 4}, {0x21, 1},    {0xa0, 0x11},
+                                  {0xa1, 0x28}, {0xa1, 2},    {0xa1, 1}, {0x21, 0xfa}, {0xa1, 0xfe}};
+    for (auto [port, value] : commands) outb(port, value);
+    apic_register(lint0) = 0x700;  // ExtINT
+    auto waits = [](u16 pic) {
+        outb(pic, 0x0a);
+        for (unsigned n = 0; n < 1'000'000; ++n)
+            if (inb(pic) & 1) return true;
+        return false;
+    };
+    auto serving = [](u16 pic) {
+        outb(pic, 0x0b);
+        return inb(pic);
+    };
+    outb(0x43, 0x30), outb(0x40, 0x10), outb(0x40, 0x00);  // OUT goes high when the count ends
+    const bool timer = waits(0x20);
+    outb(0x43, 0x30);  // and low
+    run(kernel(open()));
+    Check("a request of IRQ 0 that went away")
+        .is("came", timer, 1)
+        .is("nothing or IRQ 7", trapped.vector == 3 || trapped.vector == 0x27, 1)
+        .is("in service", serving(0x20), 0);
+    outb(0x20, 0x20);
+    // The clock's periodic interrupt: its line falls when register C is read.
+    outb(0x70, 0x8c), inb(0x71);
+    outb(0x70, 0x8a);
+    const u8 a = inb(0x71);
+    outb(0x70, 0x8a), outb(0x71, 0x26);
+    outb(0x70, 0x8b);
+    const u8 b = inb(0x71);
+    outb(0x70, 0x8b), outb(0x71, static_cast<u8>(b | 0x40));
+    const bool clock = waits(0xa0);
+    outb(0x70, 0x8b), outb(0x71, b);
+    outb(0x70, 0x8c), inb(0x71);
+    run(kernel(open()));
+    const u64 vector = trapped.vector;
+    const u8 slave = serving(0xa0), master = serving(0x20);
+    Check("a request of IRQ 8 that went away")
+        .is("came", clock, 1)
+        .is("nothing, IRQ 15 or IRQ 7", vector == 3 || vector == 0x2f || vector == 0x27, 1)
+        .is("slave in service", slave, 0)
+        .is("master in service but IRQ 2", master & ~4, 0);
+    outb(0x20, 0x20), outb(0xa0, 0x20), outb(0x20, 0x20);
+    outb(0x70, 0x8a), outb(0x71, a);
+    outb(0x70, 0x0d), inb(0x71);
+    // Polling says by bit 7 that there is a request.
+    outb(0x20, 0x0c);
+    Check("polling the 8259 without a request").is("bit 7", inb(0x20) >> 7, 0);
+    outb(0x21, 0xff), outb(0xa1, 0xff);
+    apic_register(lint0) = 1 << 16;
+    // The task priority rises over a request: it waits, and the spurious vector is never in service.
+    settle();
+    send(0x50);
+    write_cr8(15);
+    run(kernel(open()));
+    Check("a request below the task priority")
+        .is("nothing or the spurious vector", trapped.vector == 3 || trapped.vector == 0xff, 1)
+        .is("IRR", bit_of(irr, 0x50), 1)
+        .is("ISR of the spurious vector", bit_of(isr, 0xff), 0);
+    write_cr8(0);
+    run(kernel(open()));
+    Check("which then comes").is("vector", trapped.vector, 0x50);
+    settle();
+}
+
 // The 8259 pair, with the local APIC passing its line on.
 void check_pic() {
     settle();
@@ -278,7 +382,9 @@ void check_interrupts() {
     check_priorities();
     check_timer();
     check_nmi();
+    check_nmi_blocking();
     check_pic();
+    check_spurious();
     check_fpu_error();
 }
 

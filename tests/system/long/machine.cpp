@@ -10,7 +10,7 @@ alignas(16) Tss tss;
 alignas(4096) u64 pml4[512];
 [[gnu::section(".user")]] alignas(4096) u8 user_page[8192];
 [[gnu::section(".user")]] alignas(4096) u8 user_stack[4096];
-alignas(16) u8 kernel_stack[4096], ist_stack[4096], ring0_stack[4096];
+alignas(16) u8 kernel_stack[4096], ist_stack[4096], ring0_stack[4096], ring1_stack[4096], ring2_stack[4096];
 const char program[] = "long";
 Regs entering;
 Trap trapped;
@@ -46,7 +46,17 @@ void make_descriptors() {
     gdt[8] = descriptor(0, 0xfffff, 0xfb, 0x8);
     gdt[9] = descriptor(static_cast<u32>(address(&tss)), sizeof tss - 1, 0x89, 0);
     gdt[10] = 0;
+    gdt[sel::code1 / 8] = descriptor(0, 0xfffff, 0xbb, 0xa);
+    gdt[sel::data1 / 8] = descriptor(0, 0xfffff, 0xb3, 0xc);
+    gdt[sel::code2 / 8] = descriptor(0, 0xfffff, 0xdb, 0xa);
+    gdt[sel::data2 / 8] = descriptor(0, 0xfffff, 0xd3, 0xc);
+    gdt[sel::code1_32 / 8] = descriptor(0, 0xfffff, 0xbb, 0xc);
+    gdt[sel::code2_32 / 8] = descriptor(0, 0xfffff, 0xdb, 0xc);
+    gdt[sel::code64k / 8] = descriptor(0, 0xffff, 0x9b, 0);
+    gdt[sel::data64k / 8] = descriptor(0, 0xffff, 0x93, 0);
     tss.rsp[0] = address(ring0_stack + sizeof ring0_stack);
+    tss.rsp[1] = address(ring1_stack + sizeof ring1_stack);
+    tss.rsp[2] = address(ring2_stack + sizeof ring2_stack);
     tss.ist[0] = address(ist_stack + sizeof ist_stack);
     tss.map_base = __builtin_offsetof(Tss, map);
     for (u8& byte : tss.map) byte = 0xff;
@@ -81,9 +91,12 @@ namespace {
 Regs at_code(const Code& c, u16 cs, u16 ss) {
     Regs r{};
     r.rip = c.begin, r.cs = cs, r.flags = flag::reserved1, r.ss = ss;
-    const bool user = cs & 3;
-    r.gpr[Rsp] = user ? address(user_stack + sizeof user_stack) : address(kernel_stack + sizeof kernel_stack);
-    r.ds = r.es = r.fs = r.gs = user ? sel::user_data : sel::kernel_data;
+    const unsigned level = cs & 3;
+    r.gpr[Rsp] = 4096 + (level == 3   ? address(user_stack)
+                         : level == 2 ? address(ring2_stack)
+                         : level      ? address(ring1_stack)
+                                      : address(kernel_stack));
+    r.ds = r.es = r.fs = r.gs = level ? sel::user_data : sel::kernel_data;
     return r;
 }
 
@@ -91,6 +104,10 @@ Regs at_code(const Code& c, u16 cs, u16 ss) {
 
 Regs kernel(const Code& c) { return at_code(c, sel::kernel_code, sel::kernel_data); }
 Regs user(const Code& c) { return at_code(c, sel::user_code, sel::user_data); }
+Regs level1(const Code& c) { return at_code(c, sel::code1, sel::data1); }
+Regs level2(const Code& c) { return at_code(c, sel::code2, sel::data2); }
+Regs compat1(const Code& c) { return at_code(c, sel::code1_32, sel::data1); }
+Regs compat2(const Code& c) { return at_code(c, sel::code2_32, sel::data2); }
 Regs compat(const Code& c) { return at_code(c, sel::user_code32, sel::user_data); }
 Regs compat16(const Code& c) { return at_code(c, sel::user_code16, sel::user_data); }
 Regs kernel32(const Code& c) { return at_code(c, sel::kernel_code32, sel::kernel_data); }
@@ -138,6 +155,9 @@ void check_invalidation();
 void check_self_modifying();
 void check_privilege();
 void check_state();
+void check_reset();
+void check_rings();
+void check_leaving();
 void chaos(u64 seed, u64 rounds);
 void kernel_chaos(const Orders&);
 void device_chaos(const Orders&);
@@ -165,6 +185,9 @@ extern "C" void main() {
     check_invalidation();
     check_self_modifying();
     check_state();
+    check_rings();
+    check_leaving();
+    check_reset();
     print_summary();
 }
 

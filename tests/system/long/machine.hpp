@@ -7,7 +7,9 @@ namespace guest {
 // Selectors. SYSCALL and SYSRET want their order.
 namespace sel {
 inline constexpr u16 kernel_code = 0x08, kernel_data = 0x10, user_code32 = 0x1b, user_data = 0x23, user_code = 0x2b,
-                     kernel_code32 = 0x30, kernel_code16 = 0x38, user_code16 = 0x43, tss = 0x48, spare = 0x58;
+                     kernel_code32 = 0x30, kernel_code16 = 0x38, user_code16 = 0x43, tss = 0x48, spare = 0x58,
+                     code1 = 0x101, data1 = 0x109, code2 = 0x112, data2 = 0x11a, code1_32 = 0x121, code2_32 = 0x12a,
+                     code64k = 0x130, data64k = 0x138, own = 0x140;
 }
 
 // Descriptors: access byte and flags (G, D, L) as the manual's figure has them.
@@ -16,7 +18,7 @@ constexpr u64 descriptor(u32 base, u32 limit, u8 access, u8 flags) {
            u64{flags} << 52 | (base >> 24 & 0xffull) << 56;
 }
 
-extern u64 gdt[64];  // entries from sel::spare on are the checks'
+extern u64 gdt[64];  // entries from sel::spare to 0xf8 and from sel::own on are the checks'
 extern u64 idt[512];
 struct [[gnu::packed]] Tss {
     u32 reserved0;
@@ -38,9 +40,13 @@ extern "C" Trap trapped;
 extern "C" void enter();
 
 // Registers for a piece of code at its usual place: stack, segments, flags.
-Regs kernel(const Code&);    // 64-bit, CPL 0
-Regs user(const Code&);      // 64-bit, CPL 3
-Regs compat(const Code&);    // 32-bit, CPL 3
+Regs kernel(const Code&);  // 64-bit, CPL 0
+Regs user(const Code&);    // 64-bit, CPL 3
+Regs level1(const Code&);  // 64-bit, CPL 1
+Regs level2(const Code&);
+Regs compat(const Code&);  // 32-bit, CPL 3
+Regs compat1(const Code&);
+Regs compat2(const Code&);
 Regs compat16(const Code&);  // 16-bit, CPL 3
 Regs kernel32(const Code&);  // 32-bit, CPL 0
 const Trap& run(const Regs&);
@@ -49,10 +55,18 @@ struct Level {
     Regs (*regs)(const Code&);
 };
 inline constexpr Level levels[] = {{"kernel", kernel}, {"user", user}};
+struct Ring {
+    const char* name;
+    Regs (*regs)(const Code&);
+    unsigned cpl;
+};
+inline constexpr Ring rings[] = {
+    {"kernel", kernel, 0}, {"level 1", level1, 1}, {"level 2", level2, 2}, {"user", user, 3}};
 
 // Two pages open to user mode, and stacks.
 extern u8 user_page[8192];
-extern u8 user_stack[4096], kernel_stack[4096], ist_stack[4096], ring0_stack[4096];
+extern u8 user_stack[4096], kernel_stack[4096], ist_stack[4096], ring0_stack[4096], ring1_stack[4096],
+    ring2_stack[4096];
 
 u64 read_msr(u32 index);
 void write_msr(u32 index, u64 value);

@@ -123,8 +123,7 @@ Regs prepared(Regs r) {
 
 void check_flags() {
     for (unsigned iopl = 0; iopl < 4; ++iopl)
-        for (auto [level, mode] : levels) {
-            const unsigned cpl = mode == user ? 3 : 0;
+        for (auto [level, mode, cpl] : rings) {
             const bool may = cpl <= iopl;
             Regs r = mode(cli_());
             r.flags |= flag::iopl(iopl);
@@ -156,12 +155,13 @@ void check_flags() {
 }
 
 void check_ports() {
-    for (unsigned iopl = 0; iopl < 4; iopl += 3)
-        for (auto [name, code] : ports) {
-            Regs r = prepared(user(code()));
-            r.flags |= flag::iopl(iopl);
-            Check(Name(name) << "user IOPL" << iopl).ends(run(r), code(), iopl == 3 ? done : gp(0));
-        }
+    for (auto [level, mode, cpl] : rings)
+        for (unsigned iopl = 0; iopl < 4; ++iopl)
+            for (auto [name, code] : ports) {
+                Regs r = prepared(mode(code()));
+                r.flags |= flag::iopl(iopl);
+                Check(Name(name) << level << "IOPL" << iopl).ends(run(r), code(), iopl >= cpl ? done : gp(0));
+            }
     // The bitmap: each bit of the access's ports must be clear. The map may end with the segment.
     struct Row {
         const char* name;
@@ -205,34 +205,36 @@ void check_ports() {
 }  // namespace
 
 void check_privilege() {
-    for (auto [name, code] : privileged) {
-        Check c(Name(name) << "user");
-        if (code == invpcid_ && !(cpuid(7).ebx & 1 << 10))
-            c.skip();
-        else
-            c.ends(run(prepared(user(code()))), code(), gp(0));
-    }
-    const bool umip = cpuid(7).ecx & 4;
-    for (auto [name, code] : stores) {
-        Check(Name(name) << "user").ends(run(prepared(user(code()))), code(), done);
-        Check c(Name(name) << "user UMIP"), k(Name(name) << "kernel UMIP");
-        if (!umip) {
-            c.skip(), k.skip();
-            continue;
+    for (auto [level, mode, cpl] : rings)
+        for (auto [name, code] : privileged) {
+            if (!cpl) continue;
+            Check c(Name(name) << level);
+            if (code == invpcid_ && !(cpuid(7).ebx & 1 << 10))
+                c.skip();
+            else
+                c.ends(run(prepared(mode(code()))), code(), gp(0));
         }
-        With with(With::Cr4, cr4::umip);
-        c.ends(run(prepared(user(code()))), code(), gp(0));
-        k.ends(run(prepared(kernel(code()))), code(), done);
-    }
+    const bool umip = cpuid(7).ecx & 4;
+    for (auto [level, mode, cpl] : rings)
+        for (auto [name, code] : stores) {
+            Check(Name(name) << level).ends(run(prepared(mode(code()))), code(), done);
+            Check c(Name(name) << level << "UMIP");
+            if (!umip) {
+                c.skip();
+                continue;
+            }
+            With with(With::Cr4, cr4::umip);
+            c.ends(run(prepared(mode(code()))), code(), cpl ? gp(0) : done);
+        }
     constexpr Piece clocks[] = {{"RDTSC", rdtsc_}, {"RDTSCP", rdtscp_}};
-    for (auto [name, code] : clocks) {
-        Check(Name(name) << "user").ends(run(user(code())), code(), done);
-        With tsd(With::Cr4, cr4::tsd);
-        Check(Name(name) << "user TSD").ends(run(user(code())), code(), gp(0));
-        Check(Name(name) << "kernel TSD").ends(run(kernel(code())), code(), done);
-    }
+    for (auto [level, mode, cpl] : rings)
+        for (auto [name, code] : clocks) {
+            Check(Name(name) << level).ends(run(mode(code())), code(), done);
+            With tsd(With::Cr4, cr4::tsd);
+            Check(Name(name) << level << "TSD").ends(run(mode(code())), code(), cpl ? gp(0) : done);
+        }
     for (auto [name, code] : bases)
-        for (auto [level, mode] : levels) {
+        for (auto [level, mode, cpl] : rings) {
             Check off(Name(name) << level << "without FSGSBASE"), on(Name(name) << level),
                 wild(Name(name) << level << "not canonical");
             {

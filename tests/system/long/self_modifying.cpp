@@ -178,9 +178,83 @@ void check_other_mappings() {
     Check("data beside code changed 200 times").is("sum", sum, 199 * 200);
 }
 
+// An instruction that the one just before it rewrites, with nothing between, in code of each width. Intel SDM vol. 3,
+// "Self-Modifying Code": the check is by linear address, and what was fetched is fetched again.
+struct Bytes {
+    void add(u8 byte) { at<u8>(where++) = byte; }
+    template <unsigned size>
+    void add(const u8 (&bytes)[size]) {
+        for (u8 byte : bytes) add(byte);
+    }
+    uptr where;
+};
+
+void check_next_instruction() {
+    struct Width {
+        const char* name;
+        unsigned bits;
+        Regs (*regs)(const Code&);
+    };
+    constexpr Width widths[] = {{"64-bit code", 64, user},
+                                {"64-bit code of level 0", 64, kernel},
+                                {"compatibility mode", 32, compat},
+                                {"32-bit code of level 0", 32, kernel32},
+                                {"16-bit code", 16, compat16}};
+    struct Change {
+        const char* name;
+        u8 size, bytes[3];
+        u8 changed;  // bytes from RDI on
+    };
+    // AL is 2 and so are all bytes at RSI, RCX is 2.
+    constexpr Change changes[] = {{"MOV", 2, {0x88, 0x07}, 1},       {"MOV word", 3, {0x66, 0x89, 0x07}, 2},
+                                  {"STOSB", 1, {0xaa}, 1},           {"REP STOSB", 2, {0xf3, 0xaa}, 2},
+                                  {"REP MOVSB", 2, {0xf3, 0xa4}, 2}, {"XCHG", 2, {0x86, 0x07}, 1},
+                                  {"INC", 2, {0xfe, 0x07}, 1},       {"LOCK INC", 3, {0xf0, 0xfe, 0x07}, 1}};
+    constexpr u16 code16 = sel::own | 3;
+    gdt[code16 / 8] = descriptor(static_cast<u32>(address(user_page)), 0x1fff, 0xfb, 0);
+    const uptr source = address(user_stack), page = address(user_page);
+    for (const Width& w : widths)
+        for (const Change& c : changes)
+            for (unsigned over = 0; over < 2; ++over)
+                for (unsigned again = 0; again < 2; ++again) {
+                    // "mov eax, 1": all in one page, or with the first byte that changes in the second page.
+                    const uptr target = page + (over ? 4094 : 0x800);
+                    const unsigned first = over ? 2 : 1;
+                    const bool prefix = w.bits == 16, word16 = w.bits == 16 && c.bytes[0] == 0x66;
+                    Bytes b{target - c.size - prefix + word16};
+                    const uptr begin = b.where;
+                    if (prefix) b.add(0x67);
+                    for (unsigned n = word16; n < c.size; ++n) b.add(c.bytes[n]);
+                    if (w.bits == 16)
+                        b.add({0xb8, 1, 0, 0x90, 0xcc});
+                    else
+                        b.add({0xb8, 1, 0, 0, 0, 0xcc});
+                    const bool longer = c.changed == 2 && !over;
+                    if (w.bits == 16 && c.changed == 2 && over)
+                        at<u8>(target + 3) = 2;  // "ADD DL, AH" in place of the NOP
+                    const Code code{begin, begin, b.where - 1};
+                    Regs r = w.regs(code);
+                    if (w.bits == 16) r.cs = code16, r.rip = begin - page;
+                    r.gpr[Rax] = 0x202, r.gpr[Rcx] = 2, r.gpr[Rsi] = source, r.gpr[Rdi] = target + first;
+                    at<u16>(source) = 0x202;
+                    run(r);
+                    const bool incremented = c.bytes[c.size - 2] == 0xfe;
+                    const u32 byte = incremented ? (over ? 1 : 2) : 2;
+                    u32 wanted = over ? 1 | byte << 8 : byte;
+                    if (longer) wanted |= 0x200;
+                    if (c.changed == 2 && over && w.bits != 16) wanted |= 0x20000;
+                    Check k(Name("next instruction rewritten by")
+                            << c.name << "in" << w.name << (over ? "over two pages" : "in one page")
+                            << (again ? "again" : "first"));
+                    k.is("vector", trapped.vector, 3)
+                        .is("EAX", trapped.gpr[Rax] & (w.bits == 16 ? 0xffff : 0xffff'ffff), wanted);
+                }
+}
+
 }  // namespace
 
 void check_self_modifying() {
+    check_next_instruction();
     check_own_code();
     check_other_mappings();
     forget_tables();
