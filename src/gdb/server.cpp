@@ -6,8 +6,10 @@ bool Server::wants_stop() {
     while (!wanted_) {
         int c = stream_.get();
         if (c < 0) break;
-        // A packet comes from a debugger that has just connected: it expects a stopped target.
-        wanted_ = in_.feed(static_cast<u8>(c)) == PacketReader::Event::Interrupt || c == '$';
+        wanted_ = in_.feed(static_cast<u8>(c)) == PacketReader::Event::Interrupt;
+        // A packet comes from a debugger that has just connected: it expects a stopped target. The one that waited to hear of
+        // a stop has gone.
+        if (c == '$') wanted_ = true, awaited_ = false;
     }
     return wanted_;
 }

@@ -458,12 +458,15 @@ TEST_F(ServerTest, IsInterruptedWhileItRuns) {
 }
 
 TEST_F(ServerTest, StopsForAnotherDebugger) {
-    resume("D");
-    stream.taken();
-    stream.comes("+" + packet("qSupported:swbreak+"));
-    EXPECT_TRUE(server.wants_stop());
-    EXPECT_THROW(server.stopped({Stop::Kind::Interrupt}), std::runtime_error);
-    EXPECT_EQ(stream.taken().substr(0, 13), "+$PacketSize=");
+    for (const char* before : {"D", "c"}) {  // the one before took its leave, or just went
+        resume(before);
+        stream.taken();
+        stream.comes("+" + packet("qSupported:swbreak+"));
+        EXPECT_TRUE(server.wants_stop());
+        EXPECT_FALSE(server.is_awaited());
+        EXPECT_THROW(server.stopped({Stop::Kind::Interrupt}), std::runtime_error);
+        EXPECT_EQ(stream.taken().substr(0, 13), "+$PacketSize=");
+    }
 }
 
 TEST_F(ServerTest, AnInterruptOfWhatHasStoppedIsNothing) {
