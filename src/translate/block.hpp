@@ -332,9 +332,16 @@ class Block {
     X87Lazy x87_;
     unsigned x87_expected_top_ = 0;
     u8 x87_expected_tag_ = 0;
-    Snapshot snapshots_[max_snapshots];
-    Exit exits_[max_exits];
-    Cold cold_[max_exits + 2 * max_insns];
+    // Each element is made when it is needed: most blocks need few, and there are many blocks.
+    union {
+        Snapshot snapshots_[max_snapshots];
+    };
+    union {
+        Exit exits_[max_exits];
+    };
+    union {
+        Cold cold_[max_exits + 2 * max_insns];
+    };
 };
 
 }  // namespace bmbt
