@@ -48,10 +48,17 @@ void check_target(Block& b, Gpr target) {
     as.bne(t, target, b.slow_path());
 }
 
+// Whether no target of this width can lie beyond CS's limit.
+bool within_limit(const Mode& m, unsigned size) {
+    return m.flat(x86::Cs) || (size == 2 && (m.small(x86::Cs) || m.plain(x86::Cs)));
+}
+
 void call(Block& b, const Insn& i) {
     if (is_far(i)) return b.callout();
     unsigned size = i.operand_size;
     bool direct = i.op[0].is(OperandKind::Relative);
+    // Nor does one beyond the segment push anything.
+    if (!direct && !within_limit(b.mode, size)) return b.callout();
     Gpr target = zero;
     if (!direct) {
         target = b.read(i.op[0], Upper::Zero);

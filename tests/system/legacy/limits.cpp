@@ -18,6 +18,7 @@ CODE_AT(32, stack_push, "mov ss, ecx\nmov esp, ebx", "push eax")
 CODE_AT(32, stack_pop, "mov ss, ecx\nmov esp, ebx", "pop eax")
 CODE_AT(32, stack_call, "mov ss, ecx\nmov esp, ebx", "call 1f\n1:")
 CODE(32, jump_ebx, "jmp ebx")
+CODE(32, call_ebx, "call ebx")
 CODE(32, load_code, "mov eax, cs:[ebx]")
 CODE(32, store_code, "mov cs:[ebx], eax")
 CODE(32, lar_, "lar ebx, eax")
@@ -115,6 +116,11 @@ void check_code() {
     Check("JMP beyond CS").ends(run(r), jump_ebx(), gp(0));
     r.gpr[Rbx] = jump_ebx().end;
     Check("JMP within CS").ends(run(r), jump_ebx(), done);
+
+    r = user(call_ebx());
+    r.cs = sel::spare | 3, r.gpr[Rbx] = 0x20'0000;
+    at<u32>(r.gpr[Rsp] - 4) = 0x1234'5678;
+    Check("CALL beyond CS").ends(run(r), call_ebx(), gp(0)).is("the stack", at<u32>(r.gpr[Rsp] - 4), 0x1234'5678).is("ESP", trapped.gpr[Rsp], r.gpr[Rsp]);
 
     // MOV AL, 5Ah in the last byte of a segment that ends with a page, and the first of the next.
     gdt[sel::spare / 8] = descriptor(address(user_page), 0xfff, 0xfa, 4);
