@@ -100,8 +100,11 @@ void KernelRound::tell(unsigned slot, const Trap& t, const u64 (&control)[3]) co
     for (uptr s : segments) print(" "), print_hex(s, 4);
     print("\n   ");
     for (unsigned n = 0; n < gpr_count; ++n) print(" "), print_hex(t.gpr[n], 2 * sizeof(uptr));
-    print("\n    code");
-    for (unsigned n = 0; n < slot_size; ++n) print(" "), print_hex(frames[code_at + slot * slot_size + n], 2);
+    // Where it was, if that is in the code.
+    const uptr from = (t.rip - mode.base - 16) & ~uptr{7};
+    print("\n    code before and at");
+    for (unsigned n = 0; n < 40 && from < arena_bytes - 40; ++n)
+        print(n % 8 ? " " : "  "), print_hex(frames[from + n], 2);
     Sum state;
     add_fpu(state);
     print(" fpu "), print_hex(state.value(), 8);

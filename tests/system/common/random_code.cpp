@@ -46,11 +46,24 @@ bool leaves_flags(u8 opcode, bool two_byte) {
            opcode == 0xf6 || opcode == 0xf7;
 }
 
+// CLD. Eight times 90h would be an absolute address in 64-bit code, of a place that guests are trusted not to touch.
+constexpr u8 padding = 0xfc;
+
 class Writer {
  public:
     Writer(Random& r, u8* at, const CodePlan& plan, unsigned left) : r_(r), at_(at), plan_(plan), left_(left) {}
 
     void slot() {
+        contents();
+        // What is left is run through or jumped over.
+        if (r_.one_in(2) && size_ + 2 <= slot_size) {
+            put(0xeb);
+            put(static_cast<u8>(slot_size - size_ - 1));
+        }
+    }
+
+ private:
+    void contents() {
         switch (r_.below(16)) {
             case 0:
             case 1: bytes(1 + r_.below(7)), leaves_flags_ = true; break;
@@ -71,7 +84,6 @@ class Writer {
         if (leaves_flags_) define_flags();
     }
 
- private:
     bool wide() const { return plan_.bits == 64; }
     void put(u8 byte) {
         if (size_ < slot_size) at_[size_++] = byte;
@@ -92,7 +104,12 @@ class Writer {
     }
 
     // CMP AL, n: what an instruction leaves undefined, no other is to see.
-    void define_flags() { put(0x3c), put(0x40); }
+    void define_flags() {
+        // So that no immediate swallows it, as far as there is room.
+        for (unsigned n = 0; n < 5 && size_ + 3 < slot_size; ++n) put(padding);
+        put(0x3c);
+        put(0x40);
+    }
 
     void prefixes() {
         static constexpr u8 all[] = {0x66, 0x66, 0x66, 0x67, 0xf0, 0xf2, 0xf3,
@@ -244,7 +261,7 @@ class Writer {
 }  // namespace
 
 void random_slots(Random& r, u8* code, unsigned slots, const CodePlan& plan) {
-    for (unsigned n = 0; n < slots * slot_size; ++n) code[n] = 0x90;
+    for (unsigned n = 0; n < slots * slot_size; ++n) code[n] = padding;
     for (unsigned n = 0; n < slots; ++n) Writer(r, code + n * slot_size, plan, slots - n).slot();
 }
 
