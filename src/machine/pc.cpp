@@ -161,6 +161,13 @@ bool Pc::apic_msr_write(u32 index, u64 value) {
     }
 }
 
+// A closed A20 gate would hide the ROM from the processor.
+CpuSignals Pc::take_signals() {
+    const CpuSignals s = pins_.take();
+    if (s.init) a20_.set(true);
+    return s;
+}
+
 // The PIIX answers the bus's shutdown cycle with INIT.
 bool Pc::shut_down() {
     if (!pins_.firmware()) return false;

@@ -66,7 +66,7 @@ class Pc final : public Board {
 
     bool interrupt_pending() override { return pins_.deliverable(); }
     u8 acknowledge_interrupt() override;
-    CpuSignals take_signals() override { return pins_.take(); }
+    CpuSignals take_signals() override;
     bool bootstrap() override { return lapic_.bootstrap(); }
     bool shut_down() override;
 

@@ -1,17 +1,11 @@
 // The image that takes the firmware's place: the reset vector, the two programs, and what copies them to memory and
-<<<<<<< Updated upstream
 // starts the first. The programs are flat files, LEGACY for 100000h and LONG for 200000h. Where chaos.py has written orders with a
 // number of rounds (common/random.hpp), one of them is started for those alone.
-        .set    size, 0x80000
-=======
-// starts the first. The programs are flat files, LEGACY for 100000h and LONG for 200000h. Where chaos.py has written a number of
-// rounds behind a seed, the second is started for those alone.
 //
 // What the processor begins with is kept below 600h. A reset or INIT that a check asked for (the word `expected` says so)
 // goes on in 32-bit protected mode where the check wants; one that nobody asked for is the end.
         .set    size, 0x80000
         .include "start.inc"
->>>>>>> Stashed changes
         .set    com1, 0x3f8
 
         .text
@@ -102,7 +96,9 @@ protected:
         jne     1f
         movl    $0, expected
         jmp     *go_on_at
-1:      cmpl    $running_magic, running
+1:      cmpl    $0, chaos + 8   // random rounds reset the machine as they like
+        jne     1f
+        cmpl    $running_magic, running
         jne     1f
         movl    $unexpected, %esi
 2:      movw    $com1 + 5, %dx

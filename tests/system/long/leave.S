@@ -2,7 +2,7 @@
 // What is seen on the way lies in `left`, in low memory too.
         .intel_syntax noprefix
         .set    low_base, 0x1000
-        .set    left, 0x590
+        .set    left, 0x598
         .set    low_stack, 0x7000
 
         .macro  note_efer where

@@ -12,7 +12,7 @@ namespace guest {
 namespace {
 
 constexpr uptr low_base = 0x1000;
-volatile u32* const left = reinterpret_cast<volatile u32*>(0x590);  // as leave.S has it
+volatile u32* const left = reinterpret_cast<volatile u32*>(0x598);  // as leave.S has it
 constexpr u32 lme = 1 << 8, lma = 1 << 10;
 
 CODE(32, to_cr0, "mov cr0, eax")

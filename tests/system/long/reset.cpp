@@ -25,8 +25,8 @@ struct [[gnu::packed]] Started {
     u8 port92, unused2[3];
     u32 efer;
 };
-volatile Started& started = *reinterpret_cast<volatile Started*>(0x520);
-volatile u32 &expected = at<u32>(0x518), &go_on_at = at<u32>(0x51c);
+volatile Started& started = *reinterpret_cast<volatile Started*>(0x530);
+volatile u32 &expected = at<u32>(0x528), &go_on_at = at<u32>(0x52c);
 constexpr u32 expected_magic = 0x45585045;
 constexpr u64 by_reset = 0x100;  // in place of a vector
 
@@ -38,6 +38,7 @@ constexpr unsigned id = 0x20, tpr = 0x80, ldr = 0xd0, dfr = 0xe0, spurious = 0xf
 #define WAIT "\nmov ecx, 10000000\n1: dec ecx\njnz 1b"
 CODE(64, by_message, "mov [rdi], eax" WAIT)
 CODE(64, by_port92, "in al, 0x92\nand al, 0xfe\nout 0x92, al\nor al, 1\nout 0x92, al" WAIT)
+CODE(64, with_a20_closed, "in al, 0x92\nand al, 0xfc\nout 0x92, al\nor al, 1\nout 0x92, al" WAIT)
 CODE(32, by_port92_compat, "in al, 0x92\nand al, 0xfe\nout 0x92, al\nor al, 1\nout 0x92, al" WAIT)
 CODE(64, by_keyboard, "2: in al, 0x64\ntest al, 2\njnz 2b\nmov al, 0xfe\nout 0x64, al" WAIT)
 CODE(64, by_cf9, "mov dx, 0xcf9\nmov al, 0\nout dx, al\nmov al, 4\nout dx, al" WAIT)
@@ -232,6 +233,10 @@ void check_details() {
         Check("INIT keeps XCR0").is("came", came, 1).is("XCR0", low, 3);
         asm volatile("xsetbv" ::"a"(1), "d"(0), "c"(0));
     }
+    // The ROM is found all the same.
+    Regs closed = prepared(sources[1]);
+    closed.rip = with_a20_closed().begin;
+    Check("INIT with the A20 gate closed").is("came", run_to_reset(closed), 1);
     // A SIPI means nothing to a processor that does not wait for one.
     apic_register(icr_high) = apic_register(id);
     Regs r = kernel(startup());
