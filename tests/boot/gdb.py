@@ -1,4 +1,4 @@
-"""Debian's gdb debugs Debian's cloud kernel, by names that the kernel itself gives. Usage: gdb.py KERNEL"""
+"""Debian's gdb debugs Debian's amd64 and i386 kernels, by names that the kernel itself gives. Usage: gdb.py KERNEL"""
 
 import os
 import re
@@ -11,11 +11,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from machine import Failure, Machine, check, free_port, initramfs, kernel, main
+from machine import DEPS, Failure, Machine, check, free_port, initramfs, kernel, main
 
 BOOT = 900
 PROMPT = r"^[~/][^\n]* # $"
 FUNCTION, COUNTER, STRING = "do_sys_openat2", "jiffies_64", "linux_banner"
+I386 = sys.argv[1] == "kernel-i386"
+NAMES = [FUNCTION] if I386 else [FUNCTION, COUNTER, STRING]  # its kallsyms has no data
 
 
 class Gdb:
@@ -70,27 +72,28 @@ def found(pattern, text, what):
 def symbol_file(addresses):
     """An ELF file without contents that has the names, and the place that each is at."""
     here = Path(tempfile.gettempdir()) / f"bmbt-{os.getpid()}-symbols"
-    base = 0xffffffff81000000
+    base = min(addresses.values()) & ~0xfffff
     lines = ['.section .kernel,"ax",@nobits']
     for name, address in sorted(addresses.items(), key=lambda item: item[1]):
         kind = "function" if name == FUNCTION else "object"
         lines += [f".globl {name}", f".type {name}, @{kind}", f".org {address - base:#x}", f"{name}:"]
     source = here.with_suffix(".S")
     source.write_text("\n".join(lines + [".org 0x4000000", ""]))
-    subprocess.run(["clang-19", "--target=x86_64-linux-gnu", "-c", source, "-o", here.with_suffix(".o")], check=True)
+    subprocess.run(["clang-19", f"--target={'i386' if I386 else 'x86_64'}-linux-gnu", "-c", source, "-o", here.with_suffix(".o")], check=True)
     subprocess.run(["ld.lld-19", f"--section-start=.kernel={base:#x}", "-e", "0", here.with_suffix(".o"), "-o", here], check=True)
     return here
 
 
 def first_instructions(port):
     """The guest waits before its first instruction: steps, registers and memory there, then it boots."""
+    register, value, hole = ("$ebx", "0x11223344", "0xe0000000") if I386 else ("$rbx", "0x1122334455667788", "0xffffffffffff0000")
     begin, _, step, write, read, nowhere, vector, fpu = Gdb(
-        port, "p/x $rip", "stepi 3", "p/x $rip", "set var $rbx = 0x1122334455667788", "p/x $rbx",
-        "python\ntry:\n  gdb.selected_inferior().read_memory(0xffffffffffff0000, 8)\nexcept gdb.MemoryError as e:\n  print(e)\nend",
+        port, "p/x $pc", "stepi 3", "p/x $pc", f"set var {register} = {value}", f"p/x {register}",
+        f"python\ntry:\n  gdb.selected_inferior().read_memory({hole}, 8)\nexcept gdb.MemoryError as e:\n  print(e)\nend",
         "p/x $xmm3.uint128", "p/x $fctrl", "detach").outputs()[:8]
     check(begin != step, f"three steps did not move: {begin}")
-    found(r"= 0x1122334455667788$", read, "a register that was set")
-    found(r"Cannot access memory at address 0xffffffffffff0000", nowhere, "memory that is not there")
+    found(rf"= {value}$", read, "a register that was set")
+    found(rf"Cannot access memory at address {hole}", nowhere, "memory that is not there")
     found(r"= 0x0$", vector, "a vector")
     found(r"= 0x37f$", fpu, "the x87 control word")
 
@@ -100,24 +103,24 @@ def ranges(port, symbols, address):
     end = address + 16
     _, answer, _ = Gdb(port, f"tbreak *{address}\ncontinue", f"maint packet vCont;r{address:x},{end:x}",
                        "maint flush register-cache\ndetach", symbols=symbols).outputs()
-    rip = int.from_bytes(bytes.fromhex(found(r"T05.*;10:(\w{16});", answer, "the end of a step").group(1)), "little")
+    rip = int.from_bytes(bytes.fromhex(found(r"T05.*;08:(\w{8});" if I386 else r"T05.*;10:(\w{16});", answer, "the end of a step").group(1)), "little")
     check(not address <= rip < end, f"a step through {address:#x} to {end:#x} ended at {rip:#x}")
 
 
 def breakpoints(port, symbols):
     before, banner, _, stop, rip, under, registers, _, step, function, _, _, returned, _, hard = Gdb(
-        port, f"x/8xb &{FUNCTION}", f"x/s &{STRING}", f"break *&{FUNCTION}", "continue", "p/x $rip", f"x/8xb &{FUNCTION}",
-        "info registers", "stepi", "p/x $rip", f"p/x &{FUNCTION}", "delete", f"tbreak *&{FUNCTION}\ncontinue\nset $back = *(long*)$rsp\ntbreak *$back\ncontinue",
-        "p $rip == $back", f"delete\nhbreak *&{FUNCTION}", "continue\nbt 1", "delete\ndetach", symbols=symbols).outputs()[:15]
-    found(r"Linux version \d", banner, "a string of the kernel's")
+        port, f"x/8xb &{FUNCTION}", "echo no name" if I386 else f"x/s &{STRING}", f"break *&{FUNCTION}", "continue", "p/x $pc", f"x/8xb &{FUNCTION}",
+        "info registers", "stepi", "p/x $pc", f"p/x &{FUNCTION}", "delete", f"tbreak *&{FUNCTION}\ncontinue\nset $back = *(unsigned long*)$sp\ntbreak *$back\ncontinue",
+        "p $pc == $back", f"delete\nhbreak *&{FUNCTION}", "continue\nbt 1", "delete\ndetach", symbols=symbols).outputs()[:15]
+    I386 or found(r"Linux version \d", banner, "a string of the kernel's")
     found(rf"Breakpoint 1, .*{FUNCTION}", stop, "a breakpoint")
     address = found(r"= (0x\w+)$", rip, "RIP at the breakpoint").group(1)
     check(address in function, f"the breakpoint is at {address}, the function at {function}")
     check(before == under, f"a breakpoint changed memory from\n{before}to\n{under}")
-    for name in ("rax", "eflags", "cs", "fs_base", "gs_base", "k_gs_base", "cr3", "cr4", "efer"):
+    for name in ("eax" if I386 else "rax", "eflags", "cs", "fs_base", "gs_base", "cr3", "cr4", "efer"):
         found(rf"^{name} +", registers, "info registers")
-    check(int(found(r"^k_gs_base +(0x\w+)", registers, "registers").group(1), 16) < 1 << 47, registers)
-    check(int(found(r"^gs_base +(0x\w+)", registers, "registers").group(1), 16) >> 63 == 1, registers)
+    check(I386 or int(found(r"^k_gs_base +(0x\w+)", registers, "registers").group(1), 16) < 1 << 47, registers)
+    check(I386 or int(found(r"^gs_base +(0x\w+)", registers, "registers").group(1), 16) >> 63 == 1, registers)
     check(found(r"= (0x\w+)$", step, "RIP after the step").group(1) != address, "the step did not move")
     found(r"= 1$", returned, "where the function returned to")
     found(rf"Breakpoint \d, .*{FUNCTION}", hard, "a hardware breakpoint")
@@ -135,13 +138,22 @@ def watchpoints(port, symbols):
     found(r"Hardware access \(read/write\) watchpoint \d+", access, "an access watchpoint")
 
 
+def pushes(port, symbols):
+    """What the function pushes: its code is 32-bit code to gdb, and its stack is watched."""
+    code, stop, later = Gdb(port, f"x/4i &{FUNCTION}", f"tbreak *&{FUNCTION}\ncontinue\nset $slot = $sp - 4\nwatch *(long *)$slot\ncontinue",
+                            f"p/d (long)$pc - (long)&{FUNCTION}", "delete\ndetach", symbols=symbols).outputs()[:3]
+    found(r"%e[a-ds][xpi]", code, "32-bit code")
+    found(r"Hardware watchpoint \d+: \*\(long \*\)\$slot", stop, "a watchpoint on the stack")
+    check(int(found(r"= (-?\d+)$", later, "a distance").group(1)) != 0, "the watchpoint was hit at the function's begin")
+
+
 def interrupts(port, symbols):
     gdb = Gdb(port, "continue", "p/x $cs\nstepi 300", f"break *&{FUNCTION}\ncontinue", "delete\ncontinue", "detach", symbols=symbols)
     gdb.interrupt_at(0)
     gdb.interrupt_at(3)
     first, cs, stop, second, _ = gdb.outputs()
     found(r"Program received signal SIGINT", first, "Ctrl-C")
-    found(r"^\$1 = 0x(10|33)$", cs, "CS")
+    found(r"^\$1 = 0x(60|7b|73)$" if I386 else r"^\$1 = 0x(10|33)$", cs, "CS")
     found(r"Breakpoint 1, ", stop, "a breakpoint after Ctrl-C")
     found(r"Program received signal SIGINT", second, "Ctrl-C again")
 
@@ -149,24 +161,25 @@ def interrupts(port, symbols):
 def test():
     check(shutil.which("gdb"), "gdb is not installed")
     name, port = sys.argv[1], free_port()
+    files = {"bin__busybox": DEPS / "busybox-i386/busybox"} if I386 else {}
     options = ["--kernel", kernel(name), "--append", "console=ttyS0 quiet loglevel=1 nokaslr", "--memory", "512M",
-               "--initrd", initramfs("gdb"), "--gdb", str(port)]
+               "--initrd", initramfs("gdb", **files), "--gdb", str(port)]
     with Machine(*options) as machine:
         machine.expect(f"target remote localhost:{port}$", 120)
         time.sleep(2)
         first_instructions(port)
         machine.expect("A busybox shell", BOOT)
         machine.expect(PROMPT, 120)
-        machine.send(f"grep -E ' ({FUNCTION}|{COUNTER}|{STRING})$' /proc/kallsyms\n")
+        machine.send(f"grep -E ' ({'|'.join(NAMES)})$' /proc/kallsyms\n")
         addresses = {}
-        while len(addresses) < 3:
-            match = machine.expect(r"^([0-9a-f]{16}) . (\w+)\n", 120)
+        while len(addresses) < len(NAMES):
+            match = machine.expect(r"^([0-9a-f]{8,16}) . (\w+)\n", 120)
             addresses[match.group(2)] = int(match.group(1), 16)
         machine.expect(PROMPT, 60)
         symbols = symbol_file(addresses)
         machine.send("while usleep 50000; do cat /proc/version > /dev/null; done &\n")
         machine.expect(PROMPT, 60)
-        for part in (breakpoints, watchpoints, interrupts):
+        for part in (breakpoints, pushes if I386 else watchpoints, interrupts):
             part(port, symbols)
             machine.send("echo $((6 * 7)) goes on\n")
             machine.expect("^42 goes on$", 60)
