@@ -61,6 +61,34 @@ TEST_F(PageWalk, PeekChangesNothing) {
     EXPECT_FALSE(peek_walk(ram.map, s, 0x2000));
 }
 
+TEST_F(PageWalk, ATraceHasTheEntriesOnTheWay) {
+    long_mode();
+    ram.put<u64>(0x4008, 0x7000 | p);
+    WalkTrace trace;
+    EXPECT_EQ(peek_walk(ram.map, s, 0x1234, trace)->gpa, 0x7234u);
+    ASSERT_EQ(trace.count, 4u);
+    const u64 at[] = {0x1000, 0x2000, 0x3000, 0x4008};
+    const unsigned shift[] = {39, 30, 21, 12};
+    for (unsigned n = 0; n < 4; n++) {
+        EXPECT_EQ(trace.step[n].at, at[n]);
+        EXPECT_EQ(trace.step[n].entry, ram.get<u64>(at[n]));
+        EXPECT_EQ(trace.step[n].shift, shift[n]);
+    }
+    // To the entry where it ends, present or not, large or not.
+    WalkTrace absent, large;
+    EXPECT_FALSE(peek_walk(ram.map, s, u64{1} << 21, absent));
+    EXPECT_EQ(absent.count, 3u);
+    EXPECT_EQ(absent.step[2].at, 0x3008u);
+    EXPECT_EQ(absent.step[2].entry, 0u);
+    ram.put<u64>(0x3008, 0x40'0000 | p | ps);
+    EXPECT_EQ(peek_walk(ram.map, s, u64{1} << 21, large)->page_size, 2_MiB);
+    EXPECT_EQ(large.count, 3u);
+    WalkTrace off;
+    s = {};
+    EXPECT_TRUE(peek_walk(ram.map, s, 0x1234, off));
+    EXPECT_EQ(off.count, 0u);
+}
+
 TEST_F(PageWalk, ErrorCodesSayWhy) {
     long_mode();
     ram.put<u64>(0x4000, 0x7000 | p);  // supervisor, read-only
