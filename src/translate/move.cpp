@@ -10,8 +10,36 @@ namespace {
 using namespace la64;
 namespace flag = x86::flag;
 
+void read_selector(Block& b, const Operand& dst, unsigned seg) {
+    const i32 at = VCPU_SEGMENTS + static_cast<i32>(seg * sizeof(x86::Segment) + offsetof(x86::Segment, selector));
+    if (dst.is(OperandKind::Gpr) && dst.size >= 4)
+        return b.as.ld_hu(dst.size == 8 ? b.write64(dst.reg) : b.write32(dst.reg, Upper::Zero), host::state, at);
+    Gpr t = b.temp();
+    b.as.ld_hu(t, host::state, at);
+    if (dst.is(OperandKind::Memory)) b.store(t, b.address(), 2);
+    else b.write(dst, t);
+}
+
+// What a kernel reads at each page fault and each change of process.
+void read_control(Block& b, const Operand& dst, unsigned number) {
+    i32 at;
+    switch (number) {
+        case 0: at = VCPU_CR0; break;
+        case 2: at = VCPU_CR2; break;
+        case 3: at = VCPU_CR3; break;
+        case 4: at = VCPU_CR4; break;
+        default: return b.callout();
+    }
+    if (b.mode.cpl() != 0) return b.callout();
+    Gpr to = dst.size == 8 ? b.write64(dst.reg) : b.write32(dst.reg, Upper::Zero);
+    dst.size == 8 ? b.as.ld_d(to, host::state, at) : b.as.ld_wu(to, host::state, at);
+    if (number == 0) b.as.ori(to, to, x86::cr0::et);
+}
+
 void mov(Block& b, const Insn& i) {
     const Operand &dst = i.op[0], &src = i.op[1];
+    if (src.is(OperandKind::Segment)) return read_selector(b, dst, src.reg);
+    if (src.is(OperandKind::Control)) return read_control(b, dst, src.reg);
     bool plain_kinds = dst.kind <= OperandKind::GprHigh || dst.is(OperandKind::Memory);
     bool plain_source = src.kind <= OperandKind::GprHigh || src.is(OperandKind::Memory) || b.is_constant(src);
     if (!plain_kinds || !plain_source) return b.callout();
