@@ -204,24 +204,6 @@ const Trap& run(const Regs& r) {
     return trapped;
 }
 
-u64 read_msr(u32 index) {
-    u64 value;
-    asm volatile("rdmsr" : "=A"(value) : "c"(index));
-    return value;
-}
-void write_msr(u32 index, u64 value) { asm volatile("wrmsr" ::"A"(value), "c"(index) : "memory"); }
-Cpuid cpuid(u32 leaf, u32 subleaf) {
-    Cpuid r;
-    asm volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(leaf), "c"(subleaf));
-    return r;
-}
-
-With::With(Register r, u32 set, u32 clear) : which(r), before(r == Cr0 ? read_cr0() : read_cr4()) {
-    const u32 value = (before & ~clear) | set;
-    r == Cr0 ? write_cr0(value) : write_cr4(value);
-}
-With::~With() { which == Cr0 ? write_cr0(before) : write_cr4(before); }
-
 Paging::Paging(Kind kind) {
     if (kind == Kind::Pae) write_cr4(read_cr4() | cr4::pae);
     write_cr3(kind == Kind::Pae ? address(pdpt) : address(directory));

@@ -1,5 +1,6 @@
 // Paging with 32-bit and with PAE entries: rights at every level, large pages, reserved bits. Intel SDM vol. 3, "32-Bit
 // Paging", "PAE Paging", "Access Rights", "Page-Fault Exceptions".
+#include "common/page_access.hpp"
 #include "legacy/machine.hpp"
 
 namespace guest {
@@ -10,30 +11,6 @@ CODE(32, store, "mov [ebx], al")
 CODE(32, load4, "mov eax, [ebx]")
 
 constexpr u32 linear = 0x8000'0000;
-
-enum Access { Read, Write, Fetch };
-struct Who {
-    const char* name;
-    Access access;
-    bool user, wp, smep;
-};
-constexpr Who whos[] = {
-    {"kernel read", Read, false, true, false},       {"kernel write WP=0", Write, false, false, false},
-    {"kernel write", Write, false, true, false},     {"kernel fetch", Fetch, false, true, false},
-    {"kernel fetch SMEP", Fetch, false, true, true}, {"user read", Read, true, true, false},
-    {"user write", Write, true, true, false},        {"user fetch", Fetch, true, true, false}};
-
-struct Change {
-    const char* name;
-    u64 set, clear;
-};
-constexpr Change changes[] = {{"all rights", 0, 0},
-                              {"not present", 0, pte::p},
-                              {"read only", 0, pte::w},
-                              {"supervisor", 0, pte::u},
-                              {"read only supervisor", 0, pte::u | pte::w},
-                              {"NX", pte::nx, 0},
-                              {"reserved bit", 1ull << 51, 0}};
 
 // One address's entries below the kind's own tables, from the pool.
 struct Map {
@@ -86,8 +63,8 @@ void check_matrix(Kind kind, const char* name, bool large) {
     Paging on(kind);
     With pse(With::Cr4, cr4::pse);
     for (unsigned upper = large; upper < 2; ++upper)
-        for (const Change& change : changes)
-            for (const Who& w : whos) {
+        for (const EntryChange& change : entry_changes)
+            for (const PageAccess& w : page_accesses) {
                 if (!pae && (change.set || (w.smep && !smep))) continue;
                 Check c(Name(name) << (upper ? "PDE" : "PTE") << change.name << w.name);
                 if (w.smep && !smep) {

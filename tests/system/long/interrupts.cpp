@@ -1,15 +1,11 @@
 // Interrupts of the local APIC: when they come, which first, and what holds them back. Intel SDM vol. 3, "Masking
 // Maskable Hardware Interrupts", "Handling Multiple NMIs", "Interrupt Priority in Legacy APIC"; vol. 2, "STI", "MOV".
-#include "long/machine.hpp"
+#include "long/apic.hpp"
 
 namespace guest {
 namespace {
 
-constexpr uptr apic = 0xfee0'0000;
-volatile u32& apic_register(unsigned offset) { return at<u32>(apic + offset); }
-constexpr unsigned id = 0x20, ppr = 0xa0, eoi = 0xb0, spurious = 0xf0, isr = 0x100, irr = 0x200, esr = 0x280,
-                   icr = 0x300, icr_high = 0x310, lvt_timer = 0x320, lint0 = 0x350, timer_initial = 0x380,
-                   timer_divide = 0x3e0;
+using namespace apic_at;
 constexpr u32 to_self = 1 << 18;
 
 bool bit_of(unsigned bank, unsigned vector) { return apic_register(bank + vector / 32 * 16) >> vector % 32 & 1; }

@@ -1,5 +1,6 @@
 // The rights of pages at every level of the tables. Intel SDM vol. 3, "Access Rights", "Page-Fault Exceptions" and
 // "Accessed and Dirty Flags" of 4-level paging.
+#include "common/page_access.hpp"
 #include "long/tables.hpp"
 
 namespace guest {
@@ -13,33 +14,6 @@ CODE(64, modify, "add dword ptr [rbx], 1")
 
 constexpr uptr linear = 0x80'0000'0000;  // slot 1 of the PML4
 
-enum Access { Read, Write, Fetch };
-struct Kind {
-    const char* name;
-    Access access;
-    bool user;
-    bool wp;
-    bool smep;
-};
-constexpr Kind kinds[] = {
-    {"kernel read", Read, false, true, false},       {"kernel write WP=0", Write, false, false, false},
-    {"kernel write", Write, false, true, false},     {"kernel fetch", Fetch, false, true, false},
-    {"kernel fetch SMEP", Fetch, false, true, true}, {"user read", Read, true, true, false},
-    {"user write", Write, true, true, false},        {"user write WP=0", Write, true, false, false},
-    {"user fetch", Fetch, true, true, false},        {"user fetch SMEP", Fetch, true, true, true}};
-
-struct Change {
-    const char* name;
-    u64 set, clear;
-};
-constexpr Change changes[] = {{"all rights", 0, 0},
-                              {"not present", 0, pte::p},
-                              {"read only", 0, pte::w},
-                              {"supervisor", 0, pte::u},
-                              {"NX", pte::nx, 0},
-                              {"NX supervisor", pte::nx, pte::u},
-                              {"read only supervisor", 0, pte::u | pte::w},
-                              {"reserved bit", 1ull << 51, 0}};
 constexpr const char* level_names[] = {"PTE", "PDE", "PDPTE", "PML4E"};
 
 // What the manual says of one access.
@@ -47,7 +21,7 @@ struct Verdict {
     bool faults;
     u64 error;
 };
-Verdict verdict(const Mapping& m, const Kind& k) {
+Verdict verdict(const Mapping& m, const PageAccess& k) {
     u64 all = pte::w | pte::u, nx = 0;
     const u64 base = (k.access == Write ? 2 : 0) | (k.user ? 4 : 0) | (k.access == Fetch ? 16 : 0);
     for (int level = Pml4e; level >= static_cast<int>(m.leaf); --level) {
@@ -63,7 +37,7 @@ Verdict verdict(const Mapping& m, const Kind& k) {
     return {!ok, base | 1};
 }
 
-const Trap& access(const Kind& k, uptr where) {
+const Trap& access(const PageAccess& k, uptr where) {
     With wp(With::Cr0, k.wp ? cr0::wp : 0, cr0::wp);
     With smep(With::Cr4, k.smep ? cr4::smep : 0, cr4::smep);
     // With SMEP the kernel's own piece of code, in a user page, could not run; a fetch starts at the page itself.
@@ -76,8 +50,8 @@ const Trap& access(const Kind& k, uptr where) {
 
 void check(const char* size, Level4 leaf, bool has_smep) {
     for (unsigned level = leaf; level <= Pml4e; ++level)
-        for (const Change& change : changes)
-            for (const Kind& k : kinds) {
+        for (const EntryChange& change : entry_changes)
+            for (const PageAccess& k : page_accesses) {
                 if (level != leaf && change.set == 0 && change.clear == 0) continue;
                 Check c(Name(size) << level_names[level] << change.name << k.name);
                 if (k.smep && !has_smep) {

@@ -2,7 +2,7 @@
 // back. The ROM keeps the registers that it was entered with and comes back here. Intel SDM vol. 3, "Processor State
 // After Reset", "IA-32 and Intel 64 Processor States Following Power-up, Reset, or INIT", "Local APIC State After It
 // Receives an INIT Reset"; PIIX, "Reset Control Register", "INIT".
-#include "long/machine.hpp"
+#include "long/apic.hpp"
 
 extern "C" {
 extern guest::u8 resume_gdtr[], resume_idtr[];
@@ -30,10 +30,7 @@ volatile u32 &expected = at<u32>(0x528), &go_on_at = at<u32>(0x52c);
 constexpr u32 expected_magic = 0x45585045;
 constexpr u64 by_reset = 0x100;  // in place of a vector
 
-constexpr uptr apic = 0xfee0'0000;
-volatile u32& apic_register(unsigned offset) { return at<u32>(apic + offset); }
-constexpr unsigned id = 0x20, tpr = 0x80, ldr = 0xd0, dfr = 0xe0, spurious = 0xf0, icr = 0x300, icr_high = 0x310,
-                   lvt_timer = 0x320, lint0 = 0x350, timer_initial = 0x380;
+using namespace apic_at;
 
 #define WAIT "\nmov ecx, 10000000\n1: dec ecx\njnz 1b"
 CODE(64, by_message, "mov [rdi], eax" WAIT)
