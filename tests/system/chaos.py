@@ -28,6 +28,7 @@ KINDS = {"user": 0, "kernel": 1, "devices": 2, "legacy": 3}
 BROKEN = re.compile(r"panic|in the hypervisor|unsupported:|AddressSanitizer|runtime error|report inside")
 TOKEN = re.compile(r"(?<![\w.])(\d+):([0-9a-f]{8}|-)(?=\s)")
 ROUND = re.compile(r"\[(\d+)\]\n")
+AHEAD = re.compile(r"\[\d+\]\n|\d:[0-9a-f-]")
 SILENCE = int(os.environ.get("SILENCE", 60))  # seconds
 
 
@@ -92,7 +93,8 @@ class Boot:
             if not piece:
                 self.over = True
             self.text += piece.decode("latin-1").replace("\r", "")
-            self.heard = time.monotonic()
+            if AHEAD.search(self.text[-40:]):  # a looping guest may print for ever
+                self.heard = time.monotonic()
         if LAST.search(self.text[-200:]):
             self.over = True
         return self.over

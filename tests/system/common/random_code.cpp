@@ -152,7 +152,14 @@ class Writer {
         if (opcode == 0xf9 || opcode == 0xf4) return put(0xf8);
         put(opcode);
         leaves_flags_ |= leaves_flags(opcode, rows == two_byte);
+        const unsigned at = size_;
         if (has_modrm) modrm();
+        // FXSAVE, STMXCSR and XSAVE would store MXCSR.DE, a known difference: they become FXRSTOR, LDMXCSR, XRSTOR and
+        // CLFLUSH.
+        if (rows == two_byte && opcode == 0xae && at < slot_size) {
+            const u8 reg = at_[at] >> 3 & 7;
+            at_[at] = static_cast<u8>((at_[at] & 0xc7) | (reg == 3 ? 2 : reg | 1) << 3);
+        }
         immediate(row.immediate);
     }
     void immediate(unsigned kind) {

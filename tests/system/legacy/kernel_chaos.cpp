@@ -113,6 +113,7 @@ void legacy_chaos(const Orders& given) {
         const u64 number = progress.begin();
         Random r(orders.seed, number);
         for (unsigned n = 0; n < 64; ++n) gdt[n] = usual_gdt[n];
+        outb(0x92, 2);  // a program may have closed the A20 gate
         restore_tables();
         memset(reinterpret_cast<void*>(0x540), 0, 0x9'f000 - 0x540);
         prepare_real_mode();

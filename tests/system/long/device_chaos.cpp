@@ -160,7 +160,8 @@ void acknowledge(const Trap& t) {
 // The serial port and the gate of address line 20 as they were, so that the round can be told of.
 void repair() {
     outb(0x92, 2);
-    outb(0x3fb, 3), outb(0x3f9, 0), outb(0x3fc, 0);
+    outb(0x3fb, 0x83), outb(0x3f8, 1), outb(0x3f9, 0);  // its speed, or a character may take seconds
+    outb(0x3fb, 3), outb(0x3f9, 0), outb(0x3fa, 0), outb(0x3fc, 0);
 }
 
 }  // namespace
@@ -168,6 +169,8 @@ void repair() {
 void device_chaos(const Orders& given) {
     const Orders orders = given;
     With control(With::Cr4, cr4::osfxsr | cr4::osxmm);
+    With errors(With::Cr0,
+                cr0::ne);  // as exceptions: without an interrupt that may come, a processor waits for IRQ 13 for ever
     Progress progress(orders);
     while (progress.next() < orders.first + orders.rounds) {
         const u64 number = progress.begin();
