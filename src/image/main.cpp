@@ -185,7 +185,7 @@ void build_code_cache(Machine& m, Arena& arena) {
         r.begin = code;
         r.end = code + code_bytes / 4;
     }
-    auto caches = table<JumpCacheEntry>(arena, 2 * jump_cache_entries, 8_KiB);
+    auto caches = table<JumpCacheEntry>(arena, 2 * jump_cache_entries, jump_cache_bytes);
     m.user_page = static_cast<u8*>(arena.take(8_KiB, 8_KiB));
     if (!m.user_page) host::fail("the machine's low memory is too small for BMBT's own tables");
     __builtin_memset(m.user_page, 0, 8_KiB);

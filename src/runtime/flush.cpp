@@ -8,7 +8,7 @@ namespace bmbt {
 using namespace x86;
 
 void Runtime::clear_jump_cache(CodeSide& s) {
-    for (u64 n = 0; n < jump_cache_entries; n++) s.jump_cache[n] = {.tag = n ^ 1, .address = 0};
+    for (u64 n = 0; n < jump_cache_entries; n++) s.jump_cache[n] = {.tag = jump_cache_no_tag(n), .address = 0};
 }
 
 void Runtime::clear_ring(CodeSide& s) {
@@ -22,8 +22,8 @@ void Runtime::clear_ring(CodeSide& s) {
 
 void Runtime::forget_jump(bool as_user, u64 rip) {
     CodeSide& s = sides_[as_user];
-    u64 n = rip & (jump_cache_entries - 1);
-    s.jump_cache[n] = {.tag = n ^ 1, .address = 0};
+    u64 n = jump_cache_index(rip);
+    s.jump_cache[n] = {.tag = jump_cache_no_tag(n), .address = 0};
 }
 
 void Runtime::new_epoch() {

@@ -176,7 +176,7 @@ class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
     void sync_user_page();
     void enter(u32 id);
     void enter_at(u64 host_address, bool user);
-    JumpCacheEntry& jump_entry() { return side(user()).jump_cache[v_.rip & (jump_cache_entries - 1)]; }
+    JumpCacheEntry& jump_entry() { return side(user()).jump_cache[jump_cache_index(v_.rip)]; }
     u64 jump_tag() const { return v_.rip ^ (user() ? u64{spaces_.epoch()} << epoch_shift : 0); }
     void remember_jump(u32 id);
     void protect_frame(u64 gpa);

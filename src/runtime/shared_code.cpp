@@ -179,7 +179,7 @@ void flag_bits(Assembler& as) {
 void indirect(Assembler& as, bool user) {
     Label miss;
     as.ld_d(t2, host::state, VCPU_JUMP_CACHE);
-    as.bstrpick_d(t3, host::target, jump_cache_log2 - 1, 0);
+    as.bstrpick_d(t3, host::target, jump_cache_high, jump_cache_low);
     as.alsl_d(t2, t3, t2, 4);
     as.ld_d(t3, t2, 0);
     as.ld_d(t2, t2, 8);
