@@ -105,7 +105,7 @@ void generate(Block& b, const Source& source, const Decoded& code) {
         b.callout();
         rip += i.length;
     }
-    if (b.mode.code_size() != x86::CodeSize::Bits64) rip &= mask(b.mode.code_size() == x86::CodeSize::Bits32 ? 32 : 16);
+    if (b.mode.code_size() != x86::CodeSize::Bits64) rip &= mask(32);  // 16-bit code, too, runs on to 10000h, beyond its segment
     b.finish(rip);
 }
 

@@ -130,6 +130,14 @@ void check_code() {
     r = user(last);
     r.cs = sel::spare | 3;
     Check("instruction over the end of CS and of a page").ends(run(r), last, gp(0));
+
+    // 16-bit code does not go round to offset 0, where INT3 waits.
+    gdt[sel::spare / 8] = descriptor(frame_pool, 0xffff, 0xfa, 0);
+    at<u8>(frame_pool + 0xffff) = 0x90;
+    at<u8>(frame_pool) = 0xcc;
+    const Code end{0xffff, 0x1'0000, 0x1'0000};
+    r.rip = end.begin;
+    Check("16-bit code that runs off its segment").ends(run(r), end, gp(0));
 }
 
 // --- LAR, LSL, VERR, VERW
