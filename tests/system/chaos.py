@@ -29,7 +29,7 @@ BROKEN = re.compile(r"panic|in the hypervisor|unsupported:|AddressSanitizer|runt
 TOKEN = re.compile(r"(?<![\w.])(\d+):([0-9a-f]{8}|-)(?=\s)")
 ROUND = re.compile(r"\[(\d+)\]\n")
 AHEAD = re.compile(r"\[\d+\]\n|\d:[0-9a-f-]")
-SILENCE = int(os.environ.get("SILENCE", 60))  # seconds
+SILENCE = int(os.environ.get("SILENCE", 30))  # seconds without a new round
 
 
 def with_orders(rom, folder, seed, rounds, kind, first, told=-1):

@@ -46,6 +46,10 @@ struct Orders {
 };
 inline const Orders& orders() { return const_cast<const Orders&>(at<Orders>(0x508)); }
 
+// Memory outlives a reset, and what rounds before it have left would make one machine's rounds others than another's,
+// which was started anew. All that a round may reach but programs and what they keep.
+inline void clear_memory() { memset(reinterpret_cast<void*>(0x40'0000), 0, 0xb0'0000); }
+
 // Memory outlives a reset. The number is kept three times, since a round may write anywhere.
 class Progress {
  public:

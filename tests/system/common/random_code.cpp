@@ -153,7 +153,8 @@ class Writer {
         put(opcode);
         leaves_flags_ |= leaves_flags(opcode, rows == two_byte);
         const unsigned at = size_;
-        if (has_modrm) modrm();
+        const bool bswap = rows == two_byte && (opcode & 0xf8) == 0xc8;
+        if (has_modrm && !bswap) modrm();
         // FXSAVE, STMXCSR and XSAVE would store MXCSR.DE, a known difference: they become FXRSTOR, LDMXCSR, XRSTOR and
         // CLFLUSH.
         if (rows == two_byte && opcode == 0xae && at < slot_size) {

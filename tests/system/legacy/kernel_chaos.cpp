@@ -108,6 +108,7 @@ void legacy_chaos(const Orders& given) {
     gdt[below16 >> 3] = descriptor(area, 0x2fff, 0x97, 0);
     u64 usual_gdt[64];
     for (unsigned n = 0; n < 64; ++n) usual_gdt[n] = gdt[n];
+    clear_memory();
     Progress progress(orders);
     while (progress.next() < orders.first + orders.rounds) {
         const u64 number = progress.begin();

@@ -124,6 +124,7 @@ void kernel_chaos(const Orders& orders) {
     gdt[code16 >> 3] = descriptor(area, 0xffff, 0x9b, 0);
     gdt[data16 >> 3] = descriptor(area, 0xffff, 0x93, 0);
     for (unsigned n = 0; n < 64; ++n) restored[n] = gdt[n];
+    clear_memory();
     Progress progress(orders);
     while (progress.next() < orders.first + orders.rounds) {
         const u64 number = progress.begin();
