@@ -144,6 +144,7 @@ bool KernelRound::run(Sum& sum) {
             if (n == Rsp ? !inside(r.gpr[n]) || r.gpr[n] - mode.base < 0x2200 : random.one_in(3)) aim(r, n);
     }
     Watchdog::stop();
+    restore();  // a slot without an end, too, may have left anything
     add_fpu(sum);
     return ended;
 }
