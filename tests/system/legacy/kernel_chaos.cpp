@@ -96,7 +96,7 @@ void reset_state() {
 void legacy_chaos(const Orders& given) {
     const Orders orders = given;
     prepare_real_mode();
-    usual_cr0 = (read_cr0() | cr0::ne | cr0::mp | cr0::wp) & ~(cr0::ts | cr0::em | cr0::am);
+    usual_cr0 = (read_cr0() | cr0::ne | cr0::mp | cr0::wp | cr0::cd | cr0::nw) & ~(cr0::ts | cr0::em | cr0::am);
     write_cr0(usual_cr0);
     write_cr4(read_cr4() | cr4::osfxsr | cr4::osxmm);
     usual_mtrr = read_msr(0x2ff), usual_cr3 = read_cr3(), usual_cr4 = read_cr4();

@@ -116,7 +116,7 @@ constexpr KernelMode modes[] = {
 
 void kernel_chaos(const Orders& orders) {
     usual_cr4 = read_cr4() | cr4::osfxsr | cr4::osxmm;
-    usual_cr0 = (read_cr0() | cr0::ne | cr0::mp | cr0::wp) & ~(cr0::ts | cr0::em | cr0::am);
+    usual_cr0 = (read_cr0() | cr0::ne | cr0::mp | cr0::wp | cr0::cd | cr0::nw) & ~(cr0::ts | cr0::em | cr0::am);
     usual_cr3 = read_cr3(), usual_efer = read_msr(msr::efer), usual_mtrr = read_msr(mtrr_default);
     write_cr0(usual_cr0), write_cr4(usual_cr4);
     at<u32>(0xfee0'00f0) = 0x1ff;
