@@ -57,8 +57,8 @@ void call(Block& b, const Insn& i) {
     if (is_far(i)) return b.callout();
     unsigned size = i.operand_size;
     bool direct = i.op[0].is(OperandKind::Relative);
-    // Nor does one beyond the segment push anything.
-    if (!direct && !within_limit(b.mode, size)) return b.callout();
+    // One beyond the segment pushes nothing.
+    if (!within_limit(b.mode, size)) return b.callout();
     Gpr target = zero;
     if (!direct) {
         target = b.read(i.op[0], Upper::Zero);

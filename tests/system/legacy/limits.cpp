@@ -122,6 +122,14 @@ void check_code() {
     at<u32>(r.gpr[Rsp] - 4) = 0x1234'5678;
     Check("CALL beyond CS").ends(run(r), call_ebx(), gp(0)).is("the stack", at<u32>(r.gpr[Rsp] - 4), 0x1234'5678).is("ESP", trapped.gpr[Rsp], r.gpr[Rsp]);
 
+    user_page[0] = 0xe8;
+    const u32 distance = 0x20'0000 - (address(user_page) + 5);
+    memcpy(user_page + 1, &distance, sizeof distance);
+    const Code direct{address(user_page), address(user_page), address(user_page) + 5};
+    r.rip = direct.begin;
+    at<u32>(r.gpr[Rsp] - 4) = 0x1234'5678;
+    Check("direct CALL beyond CS").ends(run(r), direct, gp(0)).is("the stack", at<u32>(r.gpr[Rsp] - 4), 0x1234'5678).is("ESP", trapped.gpr[Rsp], r.gpr[Rsp]);
+
     // MOV AL, 5Ah in the last byte of a segment that ends with a page, and the first of the next.
     gdt[sel::spare / 8] = descriptor(address(user_page), 0xfff, 0xfa, 4);
     const u8 over[] = {0xb0, 0x5a, 0xcc};
