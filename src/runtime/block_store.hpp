@@ -14,6 +14,7 @@ struct BlockKey {
     u64 gpa = 0;     // of the first byte
     u64 gpa2 = ~u64{0};  // of the second page, for the one instruction that crosses into it
     u64 rip = 0, cs_base = 0;
+    u32 cs_limit = ~u32{0};  // all ones in 64-bit code, which has none
     Mode mode;
     friend bool operator==(const BlockKey&, const BlockKey&) = default;
 };

@@ -154,7 +154,7 @@ void Runtime::take_exit(u32 id, unsigned n) {
         return dispatch();
     }
     if (options_.trace.has(TraceEvent::Exec) || step_.active || board_touched_ || interrupt_ready() || mode_.raw != store_.block(id).key.mode.raw ||
-        store_.block(id).key.cs_base != code_base())
+        store_.block(id).key.cs_base != code_base() || store_.block(id).key.cs_limit != code_limit())
         return dispatch();
     u32 to = find_or_translate();
     if (to == no_block || flushed_code_) return dispatch();

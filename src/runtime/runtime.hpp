@@ -200,6 +200,7 @@ class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
     u64 linear_of(u64 va) const { return v_.long_mode() ? va : va & 0xffff'ffff; }
     bool user() const { return v_.cpl == 3; }
     u64 code_base() const { return v_.code64() ? 0 : v_.seg[x86::Cs].base; }  // as a block's key has it
+    u32 code_limit() const { return v_.code64() ? ~u32{0} : v_.seg[x86::Cs].limit; }
     CodeSide& side(bool user) { return sides_[user]; }
     void trace(TraceEvent, const char* text, u64 a = 0, u64 b = 0);
     void trace_fault(const x86::Fault&);

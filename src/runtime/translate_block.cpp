@@ -74,7 +74,8 @@ u32 Runtime::find_or_translate() {
         f = {.page = linear >> 12, .gpa = t->gpa & ~(page_size - 1) & memory_.a20_mask, .user = as_user,
              .global = t->global || !(v_.paging.cr0 & cr0::pg)};
     }
-    BlockKey key{.gpa = f.gpa | (linear & (page_size - 1)), .gpa2 = ~u64{0}, .rip = v_.rip, .cs_base = code_base(), .mode = mode_};
+    BlockKey key{.gpa = f.gpa | (linear & (page_size - 1)), .gpa2 = ~u64{0}, .rip = v_.rip, .cs_base = code_base(), .cs_limit = code_limit(),
+                 .mode = mode_};
     u32 id = store_.find(key);
     if (id == no_block) id = translate_here(key, linear);
     if (id != no_block) store_.block(id).global = f.global && second_global_;

@@ -139,6 +139,15 @@ void check_code() {
     r.cs = sel::spare | 3;
     Check("instruction over the end of CS and of a page").ends(run(r), last, gp(0));
 
+    // The same code, once its segment is smaller.
+    const u8 three[] = {0x90, 0x90, 0xcc};
+    memcpy(user_page, three, sizeof three);
+    const Code piece{0, 2, 2};
+    r.rip = 0;
+    Check("code within its segment").ends(run(r), piece, done);
+    gdt[sel::spare / 8] = descriptor(address(user_page), 1, 0xfa, 4);
+    Check("the same code over the end of a smaller segment").ends(run(r), piece, gp(0));
+
     // 16-bit code does not go round to offset 0, where INT3 waits.
     gdt[sel::spare / 8] = descriptor(frame_pool, 0xffff, 0xfa, 0);
     at<u8>(frame_pool + 0xffff) = 0x90;
