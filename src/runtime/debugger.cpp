@@ -66,6 +66,7 @@ void Debugger::stop(const gdb::Stop& why) {
     stepping_ = stepped_ = hit_ = false;
     runtime_->debugger_stopped();
     gdb::Resume r = server_.stopped(why);
+    static_cast<void>(called());  // what comes from here on is to interrupt: the line is read empty, and waits for more
     hit_ = false;
     switch (r.kind) {
         case gdb::Resume::Kind::Kill: runtime_->debugger_kills();

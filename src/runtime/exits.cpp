@@ -237,7 +237,10 @@ void Runtime::dispatch() {
     constexpr unsigned often = 256;
     for (unsigned turn = 1;; turn++) {
         stats_.dispatches++;
-        if (turn % often == 0) serve_host();
+        if (turn % often == 0) {
+            serve_host();
+            if (debugger_) static_cast<void>(debugger_->called());
+        }
         if (board_touched_ || v_.shutdown) {
             board_touched_ = false;
             check_stop();

@@ -399,6 +399,16 @@ def real_mode():
     run("continue")
     at("behind_far", "after all that")
     check("07c0:" in run("monitor idt 40"), run("monitor idt 40"))
+    # An invalid opcode whose handler is itself: from block to block without a timer, and without any block.
+    run("delete")
+    for name in ("undefined", "unknown"):
+        run(f"set {{unsigned short}}0x18 = (char *)&{name} - (char *)0x7c00")
+        run("set {unsigned short}0x1a = 0x7c0")
+        run(f"set $pc = &{name}")
+        threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()
+        run("continue")
+        check(getattr(stops[-1], "stop_signal", None) == "SIGINT", stops[-1])
+        at(name, "Ctrl-C")
 
 
 def firmware():

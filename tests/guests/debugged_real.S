@@ -4,7 +4,7 @@
         .set    far_segment, 0x800
         .code16
         .text
-        .globl  _start, again, near_function, behind_near, far_function, behind_far, on_call, behind_call, counter
+        .globl  _start, again, near_function, behind_near, far_function, behind_far, on_call, behind_call, counter, undefined, unknown
 _start: movw    $segment, %ax
         movw    %ax, %ds
         movw    $0x9000, %ax
@@ -26,6 +26,10 @@ near_function:
         ret
 on_call:
         iret
+undefined:
+        ud2
+unknown:
+        .byte   0x0f, 0x04      // what no processor has known since the 80286
 counter:
         .word   0
         .org    (far_segment - segment) * 16
