@@ -12,6 +12,9 @@ namespace {
 
 void change_flags(Vcpu& v, u64 which, u64 values) { set_arithmetic(v, (evaluate(v.flags) & ~which) | values); }
 
+// What the manual leaves undefined (AF, and OF unless the count is one) is as translated code leaves it: a program
+// sees the same whichever way an instruction goes.
+
 // ZF, SF, PF from the result; CF and OF as given.
 void shifted(Vcpu& v, const Insn& i, u64 result, bool cf, bool of) {
     v.flags = {result, (cf ? flag::cf : 0) | (of ? flag::of : 0), flag_kind(FlagOp::Result, log2_size(i.op[0].size))};
@@ -24,6 +27,7 @@ void rotated(Vcpu& v, bool cf, bool of) {
 struct Shift {
     Target t;
     unsigned bits, count;
+    bool variable;  // by CL
     u64 all;
     u64 a() const { return t.value; }
     bool top(u64 x) const { return bit(x, bits - 1); }
@@ -35,6 +39,7 @@ Guest<Shift> shift(Vcpu& v, const Insn& i, unsigned count_operand = 1) {
     s.bits = 8 * i.op[0].size;
     s.all = mask(s.bits);
     s.count = count & (s.bits == 64 ? 63 : 31);
+    s.variable = i.op[count_operand].is(OperandKind::Gpr);
     return s;
 }
 
@@ -47,7 +52,10 @@ Guest<> shl(Vcpu& v, const Insn& i) {
     u64 r = s.a() << s.count & s.all;
     bool cf = s.count <= s.bits && bit(s.a(), s.bits - s.count);
     s.t.set(v, r);
-    shifted(v, i, r, cf, s.top(r) != cf);
+    if (s.count == 1 && !s.variable)
+        v.flags = {r, s.a(), flag_kind(FlagOp::AddR, log2_size(i.op[0].size))};
+    else
+        shifted(v, i, r, cf, s.variable && s.top(r) != cf);
     return {};
 }
 
@@ -59,7 +67,7 @@ Guest<> shr(Vcpu& v, const Insn& i) {
     }
     u64 r = s.a() >> s.count;
     s.t.set(v, r);
-    shifted(v, i, r, bit(s.a(), s.count - 1), s.top(s.a()));
+    shifted(v, i, r, bit(s.a(), s.count - 1), (s.variable || s.count == 1) && s.top(s.a()));
     return {};
 }
 
@@ -174,10 +182,10 @@ Guest<> bts(Vcpu& v, const Insn& i) { return bit_test(v, i, BitOp::Set); }
 Guest<> btr(Vcpu& v, const Insn& i) { return bit_test(v, i, BitOp::Reset); }
 Guest<> btc(Vcpu& v, const Insn& i) { return bit_test(v, i, BitOp::Complement); }
 
-// Nothing found: ZF, and the destination is left alone.
+// Nothing found: ZF, and the destination is left alone. The other flags are undefined.
 Guest<> scan(Vcpu& v, const Insn& i, bool reverse) {
     u64 source = TRY(get(v, i, 1));
-    change_flags(v, flag::zf, source ? 0 : flag::zf);
+    v.flags = {source, 0, flag_kind(FlagOp::Logic, log2_size(i.op[0].size))};
     if (source) set_register(v, i.op[0], reverse ? 63 - __builtin_clzll(source) : __builtin_ctzll(source));
     return {};
 }

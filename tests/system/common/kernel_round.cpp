@@ -37,9 +37,6 @@ void add_fpu(Sum& sum) {
     sum.add(fpu, 416);
 }
 
-// Where a round's traps may differ and both be right.
-u64 compared_flags(u64 flags) { return flags & ~u64{0}; }
-
 }  // namespace
 
 void print_hex(u64 value, unsigned digits) {
@@ -126,7 +123,7 @@ bool KernelRound::run(Sum& sum) {
         const uptr words[] = {t.rip, t.cs, t.ss, t.ds, t.es, t.fs, t.gs, t.vector, t.error, t.cr2, t.dr6};
         for (uptr word : words) sum.add(word);
         for (uptr word : t.gpr) sum.add(word);
-        sum.add(compared_flags(t.flags));
+        sum.add(t.flags);
         const u64 control[] = {read_cr0(), read_cr3(), read_cr4()};
         sum.add(control, sizeof control);
         restore();

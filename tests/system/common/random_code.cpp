@@ -35,17 +35,6 @@ bool left_out(u8 byte) {
            byte == 0xf4 || (byte >= 0x30 && byte <= 0x33) || byte == 0xf9 || byte == 0xc7;
 }
 
-// Whether flags are undefined after it.
-bool leaves_flags(u8 opcode, bool two_byte) {
-    if (two_byte) return (opcode >= 0xa3 && opcode <= 0xaf) || opcode == 0xb3 || (opcode >= 0xba && opcode <= 0xbd);
-    const bool logic = opcode < 0x40 && ((opcode & 0x38) == 0x08 || (opcode & 0x38) == 0x20 || (opcode & 0x38) == 0x30);
-    const bool adjust =
-        opcode == 0x27 || opcode == 0x2f || opcode == 0x37 || opcode == 0x3f || opcode == 0xd4 || opcode == 0xd5;
-    return logic || adjust || opcode == 0x69 || opcode == 0x6b || (opcode >= 0x80 && opcode <= 0x85) ||
-           opcode == 0xa8 || opcode == 0xa9 || opcode == 0xc0 || opcode == 0xc1 || (opcode >= 0xd0 && opcode <= 0xd5) ||
-           opcode == 0xf6 || opcode == 0xf7;
-}
-
 // CLD. Eight times 90h would be an absolute address in 64-bit code, of a place that guests are trusted not to touch.
 constexpr u8 padding = 0xfc;
 
@@ -66,7 +55,7 @@ class Writer {
     void contents() {
         switch (r_.below(16)) {
             case 0:
-            case 1: bytes(1 + r_.below(7)), leaves_flags_ = true; break;
+            case 1: bytes(1 + r_.below(7)); break;
             case 2:
             case 3: system(); break;
             case 4: branch(); break;
@@ -78,10 +67,8 @@ class Writer {
             case 10: prefixes(), row(plain, sizeof plain / sizeof *plain, false); break;
             default: prefixes(), row(with_modrm, sizeof with_modrm / sizeof *with_modrm, true);
         }
-        if (leaves_flags_) return define_flags();
         // Short ones may be followed by another.
         if (size_ < 6 && r_.one_in(3)) row(with_modrm, 24, true);
-        if (leaves_flags_) define_flags();
     }
 
     bool wide() const { return plan_.bits == 64; }
@@ -95,20 +82,12 @@ class Writer {
         for (unsigned n = 0; n < count; ++n) {
             u8 byte;
             do byte = static_cast<u8>(r_.next());
-            while (left_out(byte));
+            while (left_out(byte) || (byte == 0xae && size_ && at_[size_ - 1] == 0x0f));  // STMXCSR: see row()
             put(byte);
         }
     }
     void text(const char* bytes, unsigned size) {
         for (unsigned n = 0; n < size; ++n) put(static_cast<u8>(bytes[n]));
-    }
-
-    // CMP AL, n: what an instruction leaves undefined, no other is to see.
-    void define_flags() {
-        // So that no immediate swallows it, as far as there is room.
-        for (unsigned n = 0; n < 5 && size_ + 3 < slot_size; ++n) put(padding);
-        put(0x3c);
-        put(0x40);
     }
 
     void prefixes() {
@@ -151,7 +130,6 @@ class Writer {
         const u8 opcode = static_cast<u8>(row.first + r_.below(row.last - row.first + 1u));
         if (opcode == 0xf9 || opcode == 0xf4) return put(0xf8);
         put(opcode);
-        leaves_flags_ |= leaves_flags(opcode, rows == two_byte);
         const unsigned at = size_;
         const bool bswap = rows == two_byte && (opcode & 0xf8) == 0xc8;
         if (has_modrm && !bswap) modrm();
@@ -263,7 +241,7 @@ class Writer {
     u8* at_;
     const CodePlan& plan_;
     unsigned left_, size_ = 0;
-    bool leaves_flags_ = false, operand_prefix_ = false, address_prefix_ = false;
+    bool operand_prefix_ = false, address_prefix_ = false;
 };
 
 }  // namespace
