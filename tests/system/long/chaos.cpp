@@ -1,6 +1,8 @@
 // Random bytes as programs, in 64-, 32- and 16-bit code, over random page tables and descriptors, with random system instructions
 // between: nothing of it may stop the machine or reach what the page tables keep from it. Each round is ended by an exception
 // or by the local APIC's timer. There is no expectation of what a round does; the vectors ask that of a real processor.
+#include "common/random.hpp"
+#include "long/apic.hpp"
 #include "long/machine.hpp"
 
 extern "C" const guest::u64 _start[], rodata_end[];
@@ -18,18 +20,11 @@ constexpr u8 timer_vector = 0x40;
 alignas(4096) u64 table[512];
 alignas(16) u64 ldt[32];
 alignas(16) u8 fpu[512];
-u64 state;
+Random* numbers;  // of this run
 
-u64 random() {
-    state ^= state >> 12;
-    state ^= state << 25;
-    state ^= state >> 27;
-    return state * 0x2545'f491'4f6c'dd1d;
-}
-u32 below(u32 n) { return static_cast<u32>((random() >> 32) * n >> 32); }
-bool one_in(u32 n) { return below(n) == 0; }
-
-volatile u32& apic(u32 offset) { return at<u32>(0xfee0'0000 + offset); }
+u64 random() { return numbers->next(); }
+u32 below(u32 n) { return numbers->below(n); }
+bool one_in(u32 n) { return numbers->one_in(n); }
 
 u64 random_entry() {
     const u64 frame = frame_pool + u64{below(frames)} * 4096;
@@ -195,7 +190,8 @@ u64 sum_of_program() {
 }  // namespace
 
 void chaos(u64 seed, u64 rounds) {
-    state = seed * 0x9e37'79b9'7f4a'7c15 | 1;
+    Random generator(seed);
+    numbers = &generator;
     for (uptr n = 0; n < kept_frames * 512; ++n) at<u64>(kept + 8 * n) = kept_word;
     gdt[ldt_selector >> 3] = descriptor(static_cast<u32>(address(ldt)), sizeof ldt - 1, 0x82, 0);
     gdt[(ldt_selector >> 3) + 1] = 0;
@@ -206,9 +202,9 @@ void chaos(u64 seed, u64 rounds) {
     With errors(With::Cr0, cr0::ne | cr0::mp | cr0::am, cr0::ts | cr0::em);
     // What programs may call in the kernel is not there.
     write_msr(msr::lstar, 0x2000'0000), write_msr(msr::cstar, 0x2000'0000), write_msr(msr::sysenter_eip, 0x2000'0000);
-    apic(0xf0) = 0x1ff;
-    apic(0x320) = timer_vector;
-    apic(0x3e0) = 0xb;
+    apic_register(apic_at::spurious) = 0x1ff;
+    apic_register(apic_at::lvt_timer) = timer_vector;
+    apic_register(apic_at::timer_divide) = 0xb;
     const u64 sum = sum_of_program();
     u32 ended_by[256] = {};
     for (u64 round = 0; round < rounds;) {
@@ -221,11 +217,11 @@ void chaos(u64 seed, u64 rounds) {
             Regs r = new_registers();
             if (r.ds & 4 && !loads(r.ds, ldt)) r.ds = sel::user_data;
             if (r.fs & 4 && !loads(r.fs, ldt)) r.fs = sel::user_data;
-            apic(0x380) = 20'000 + below(200'000);
+            apic_register(apic_at::timer_initial) = 20'000 + below(200'000);
             const Trap& t = run(r);
             ++ended_by[t.vector & 255];
-            if (t.vector >= 32) apic(0xb0) = 0;
-            apic(0x380) = 0;
+            if (t.vector >= 32) apic_register(apic_at::eoi) = 0;
+            apic_register(apic_at::timer_initial) = 0;
         }
         if (round % 1000) continue;
         Check check(Name("chaos") << static_cast<unsigned>(round) << "rounds");

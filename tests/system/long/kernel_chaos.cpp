@@ -1,6 +1,7 @@
 // Random code of level 0 in long mode, 64-bit and both compatibility modes, over random page tables; see
 // common/kernel_round.hpp.
 #include "common/kernel_round.hpp"
+#include "long/apic.hpp"
 #include "long/machine.hpp"
 
 namespace guest {
@@ -119,7 +120,7 @@ void kernel_chaos(const Orders& orders) {
     usual_cr0 = (read_cr0() | cr0::ne | cr0::mp | cr0::wp | cr0::cd | cr0::nw) & ~(cr0::ts | cr0::em | cr0::am);
     usual_cr3 = read_cr3(), usual_efer = read_msr(msr::efer), usual_mtrr = read_msr(mtrr_default);
     write_cr0(usual_cr0), write_cr4(usual_cr4);
-    at<u32>(0xfee0'00f0) = 0x1ff;
+    apic_register(apic_at::spurious) = 0x1ff;
     u64 restored[64];
     gdt[code16 >> 3] = descriptor(area, 0xffff, 0x9b, 0);
     gdt[data16 >> 3] = descriptor(area, 0xffff, 0x93, 0);
