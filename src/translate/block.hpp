@@ -202,7 +202,8 @@ class Block {
     Address aligned_address();
     // The address as one register, for AM*, LL and SC.
     Gpr address_register(const Address&);
-    Address stack_address(i64 offset);  // SS:(stack pointer + offset)
+    // SS:(stack pointer + offset); what would pass the end of a 64 KiB stack goes to the slow path there.
+    Address stack_address(i64 offset, unsigned size);
     void add_to_stack_pointer(i64);
 
     // --- flags

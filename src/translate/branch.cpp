@@ -72,7 +72,7 @@ void call(Block& b, const Insn& i) {
     u64 back = b.next_rip();
     if (size < 8) back &= mask(size * 8);
     Gpr value = b.constant(back);
-    b.store(value, b.stack_address(-static_cast<i64>(size)), size);
+    b.store(value, b.stack_address(-static_cast<i64>(size), size), size);
     b.add_to_stack_pointer(-static_cast<i64>(size));
     if (b.mode.flat(x86::Cs)) b.push_return(back, value);
     direct ? b.exit_to(relative_target(b, i)) : b.exit_indirect(target);
@@ -83,7 +83,7 @@ void ret(Block& b, const Insn& i) {
     unsigned size = i.operand_size;
     b.temp(), b.temp();  // the second is host::target
     Gpr target = host::target;
-    b.load(target, b.stack_address(0), size, Upper::Zero);
+    b.load(target, b.stack_address(0, size), size, Upper::Zero);
     i64 extra = i.operands ? static_cast<i64>(static_cast<u16>(i.imm)) : 0;
     b.add_to_stack_pointer(size);
     for (; extra > 0; extra -= 2040) b.add_to_stack_pointer(extra > 2040 ? 2040 : extra);

@@ -180,8 +180,8 @@ Test Block::test(unsigned cc) {
                 return make(Condition::Ne, t, zero);
             }
             default:
-                if (pair == S) return make(Condition::Lt, flag_result(), zero);
                 if (f.op == FlagOp::Adc || f.op == FlagOp::Sbb || f.op == FlagOp::Imul) break;
+                if (pair == S) return make(Condition::Lt, flag_result(), zero);
                 if (pair == Z) {
                     bool in_place = f.op != FlagOp::Add;
                     if (in_place && known_extension(f.a, true, Upper::Zero)) return make(Condition::Eq, f.a, zero);

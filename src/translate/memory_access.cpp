@@ -248,7 +248,7 @@ Address Block::aligned_address() {
     return a;
 }
 
-Address Block::stack_address(i64 offset) {
+Address Block::stack_address(i64 offset, unsigned bytes) {
     if (mode.code64()) {
         Gpr sp = whole(x86::Rsp);
         return {.base = sp, .disp = static_cast<i32>(offset)};
@@ -258,6 +258,7 @@ Address Block::stack_address(i64 offset) {
     as.addi_d(t, low(x86::Rsp), offset);
     as.bstrpick_d(t, t, size * 8 - 1, 0);
     if (mode.flat(x86::Ss)) return {.base = t};
+    if (mode.small(x86::Ss)) as.bltu(constant(0x10000 - bytes), t, slow_path());
     Gpr base = temp();
     as.ld_d(base, host::state, VCPU_SEG_BASE + 8 * x86::Ss);
     as.add_d(t, t, base);

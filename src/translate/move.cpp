@@ -182,7 +182,7 @@ void push(Block& b, const Insn& i) {
     // A stack of 64 KiB is checked as a memory operand is.
     if (src.is(OperandKind::Memory) && b.mode.small(x86::Ss)) return b.callout();
     Gpr v = b.read(src, Upper::Any);
-    b.store(v, b.stack_address(-static_cast<i64>(size)), size);
+    b.store(v, b.stack_address(-static_cast<i64>(size), size), size);
     b.add_to_stack_pointer(-static_cast<i64>(size));
 }
 
@@ -190,7 +190,7 @@ void pop(Block& b, const Insn& i) {
     const Operand& dst = i.op[0];
     unsigned size = i.operand_size;
     if (!dst.is(OperandKind::Gpr)) return b.callout();
-    Address at = b.stack_address(0);
+    Address at = b.stack_address(0, size);
     if (dst.reg == x86::Rsp || size == 2) {
         Gpr t = b.temp();
         b.load(t, at, size, Upper::Zero);

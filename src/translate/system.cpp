@@ -37,12 +37,13 @@ void sti(Block& b, const Insn&) {
 }
 
 void pushf(Block& b, const Insn& i) {
+    if (b.mode.small(x86::Ss)) return b.callout();  // its check would come behind the flags' change of place
     b.flags_to_bits();
     Gpr t = b.temp();
     b.as.ld_d(t, host::state, VCPU_SYSTEM_FLAGS);
     b.as.or_(t, t, host::flag_a);
     b.as.bstrins_d(t, zero, 17, 16);  // RF, VM
-    b.store(t, b.stack_address(-static_cast<i64>(i.operand_size)), i.operand_size);
+    b.store(t, b.stack_address(-static_cast<i64>(i.operand_size), i.operand_size), i.operand_size);
     b.add_to_stack_pointer(-static_cast<i64>(i.operand_size));
 }
 
@@ -50,7 +51,7 @@ void popf(Block& b, const Insn& i) {
     if (i.operand_size == 2) return b.callout();
     auto& as = b.as;
     Gpr value = b.temp(), flags = b.temp(), t = b.temp(), rare = b.temp();
-    b.load(value, b.stack_address(0), i.operand_size, Upper::Zero);
+    b.load(value, b.stack_address(0, i.operand_size), i.operand_size, Upper::Zero);
     as.ld_d(flags, host::state, VCPU_SYSTEM_FLAGS);
     as.xor_(t, value, flags);
     as.li(rare, flag::tf | flag::df | flag::iopl | flag::nt | flag::rf | flag::ac | flag::id);

@@ -99,6 +99,22 @@ void check_stacks() {
                 if (!good) c.is("ESP", trapped.gpr[Rsp], offset);
             }
         }
+    // A stack of 64 KiB, whose last bytes are no neighbours of its first.
+    for (auto [name, code] : pieces) {
+        Check c(Name("stack of 64 KiB") << name);
+        gdt[sel::spare / 8] = descriptor(frame_pool, 0xffff, 0xf2, 0);
+        const bool pushes = name[1] == 'U' || name[1] == 'A';
+        const u32 edges[] = {0, 1, 2, 3, 4, 5, 0xfffb, 0xfffc, 0xfffd, 0xfffe, 0xffff};
+        for (u32 offset : edges) {
+            Regs r = user(code());
+            r.gpr[Rcx] = sel::spare | 3, r.gpr[Rbx] = offset;
+            const u32 first = (pushes ? offset - 4 : offset) & 0xffff;
+            const bool good = first <= 0xfffc;
+            run(r);
+            c.ends(trapped, code(), good ? done : ss(0));
+            if (!good) c.is("ESP", trapped.gpr[Rsp], offset);
+        }
+    }
     // A 16-bit stack wraps at 64 KiB.
     gdt[sel::spare / 8] = descriptor(page & ~0xffffu, 0xffff, 0xf2, 0);
     Regs r = user(stack_push());
