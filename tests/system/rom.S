@@ -115,7 +115,7 @@ protected:
         movl    $0, 0x500       // no check has been made, none has failed
         movl    $0, 0x504
         movl    $legacy, %esi
-        movl    $0x100000, %edi
+        movl    $0x110000, %edi         // where real mode does not reach
         movl    $legacy_end - legacy, %ecx
         rep movsb
         movl    $long, %esi
@@ -126,12 +126,12 @@ protected:
         movl    $0x508, %edi
         movl    $32, %ecx
         rep movsb
-        movl    $0x100000, %eax
+        movl    $0x110000, %eax
         cmpl    $0, 0x510
         je      1f
         cmpl    $3, 0x518
         je      1f
-        addl    %eax, %eax
+        movl    $0x200000, %eax
 1:      jmp     *%eax
 
 unexpected:

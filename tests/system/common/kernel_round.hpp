@@ -43,6 +43,7 @@ class Watchdog {
  public:
     static void start();
     static void feed();
+    static bool is_due();
     static void stop();
 };
 

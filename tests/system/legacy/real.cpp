@@ -124,8 +124,8 @@ void check_limits() {
     // Data segments keep the limits that protected mode gave them.
     real_segments = sel::kernel_data;
     c = copied_low(load_ebx());
-    at<u8>(0x123456) = 0x5a;
-    run_real(with(with(real(c), Rbx, 0x123456 - low_data), Rax, 0));
+    at<u8>(0x912345) = 0x5a;
+    run_real(with(with(real(c), Rbx, 0x912345 - low_data), Rax, 0));
     Check("big real mode, byte above 1 MiB").ends(trapped, c, done).is("AL", trapped.gpr[Rax] & 0xff, 0x5a);
     c = copied_low(store_ebx());
     run_real(with(with(real(c), Rbx, 0x900000 - low_data), Rax, 0x77));

@@ -239,7 +239,8 @@ CODE(16, wrapped,
      "mov bh, [0x610]")
 
 void check_a20() {
-    const u8 above = at<u8>(0x10'0600);
+    constexpr u8 above = 0x5a;
+    at<u8>(0x10'0600) = above;
     const Code c = copied_low(wrapped());
     run_real(real(c));
     // FFFF:0610 is 100600h. real.S has its registers at 600h: EAX, which is 0.
