@@ -19,6 +19,8 @@ CODE(32, call_gate, ".byte 0x9a, 0, 0, 0, 0, 0x93, 0")
 CODE(32, int_20, "int 0x20")
 CODE(32, undefined, "ud2")
 CODE(32, iret_nt, "iretd")
+CODE(16, inside_v8086, "nop")
+CODE(16, int_20_v8086, "int 0x20")
 
 void make_task(const Code& code, bool as_user = false) {
     for (unsigned n = 0; n < tss_size; ++n) reinterpret_cast<volatile u8*>(&task)[n] = 0;
@@ -150,6 +152,55 @@ void check_switches() {
     }
 }
 
+// VM in a TSS's EFLAGS: its selectors are paragraphs, its level is 3.
+void check_v8086_tasks() {
+    Code c = copied_low(inside_v8086());
+    constexpr Piece ways[] = {{"JMP", jump_tss}, {"CALL", call_tss}, {"INT", int_20}};
+    for (auto [name, code] : ways) {
+        const Regs wanted = v8086(c);
+        make_task(inside());
+        task.eip = static_cast<u32>(wanted.rip), task.eflags = wanted.flags | flag::iopl3;
+        const uptr segments[] = {wanted.es, wanted.cs, wanted.ss, 0x1234, wanted.fs, 0xffff};
+        for (unsigned n = 0; n < 6; ++n) task.seg[n] = segments[n];
+        task.gpr[Rsp] = wanted.gpr[Rsp];
+        idt[0x20] = gate(other, 0, 0xe5);
+        run(kernel(code()));
+        const Trap t = trapped;
+        look();
+        const bool nests = name[0] != 'J';
+        Check(Name("task of virtual 8086 mode by") << name)
+            .ends(t, c, done)
+            .is("VM", t.flags & flag::vm, flag::vm)
+            .is("NT", t.flags & flag::nt, nests ? flag::nt : 0)
+            .is("IOPL", t.flags & flag::iopl3, flag::iopl3)
+            .is("CS", t.cs, wanted.cs)
+            .is("SS", t.ss, wanted.ss)
+            .is("SP", t.gpr[Rsp], wanted.gpr[Rsp])
+            .is("DS", t.ds, 0x1234)
+            .is("GS", t.gs, 0xffff);
+    }
+    // An interrupt takes it to a task of level 0, whose IRET goes back.
+    c = copied_low(int_20_v8086());
+    make_task(returns());
+    Regs r = v8086(c);
+    r.flags |= flag::iopl3;
+    r.ds = 0x1234, r.fs = 0x4321;
+    run(r);
+    const Trap t = trapped;
+    look();
+    Check("task gate from virtual 8086 mode and back")
+        .ends(t, c, done)
+        .is("VM", t.flags & flag::vm, flag::vm)
+        .is("NT", t.flags & flag::nt, 0)
+        .is("saved VM", tss.eflags & flag::vm, flag::vm)
+        .is("saved IP", tss.eip, c.end)
+        .is("saved CS", tss.seg[1] & 0xffff, r.cs)
+        .is("saved DS", tss.seg[3] & 0xffff, 0x1234)
+        .is("DS", t.ds, 0x1234)
+        .is("FS", t.fs, 0x4321)
+        .is("the task's EFLAGS", task.eflags & (flag::vm | flag::nt), 0);
+}
+
 void check_refusals() {
     struct Row {
         const char* name;
@@ -244,6 +295,7 @@ void check_refusals() {
 
 void check_tasks() {
     check_switches();
+    check_v8086_tasks();
     check_refusals();
     reset_gate(0x20);
 }
