@@ -42,6 +42,7 @@ class Board {
     virtual u8 acknowledge_interrupt() = 0;
     virtual CpuSignals take_signals() = 0;  // since the last call
     virtual bool bootstrap() = 0;           // the processor needs no SIPI after INIT
+    virtual bool may_signal() = 0;          // a device is let through as NMI or INIT: HLT with IF clear may end
     // The processor has shut down, by a triple fault. True: INIT has been signalled; false: only a reset helps.
     virtual bool shut_down() = 0;
 

@@ -6,6 +6,8 @@
 namespace bmbt {
 
 enum class Delivery : u8 { Fixed, LowestPriority, Smi, Reserved, Nmi, Init, Startup, ExtInt };
+// What a halted processor hears though EFLAGS.IF is clear.
+constexpr bool ignores_if(Delivery d) { return d == Delivery::Nmi || d == Delivery::Init; }
 
 struct ApicMessage {
     static constexpr u32 everyone = ~u32{0};

@@ -1,5 +1,7 @@
 #include "device/ioapic.hpp"
 
+#include <algorithm>
+
 namespace bmbt {
 
 IoApic::IoApic(u8 id, ApicBus& bus) : bus_(bus), id_(id) {
@@ -39,6 +41,12 @@ bool IoApic::deliver(u64 entry) {
                       .delivery = mode,
                       .vector = static_cast<u8>(vector.of(entry)),
                       .level = level_triggered.of(entry) && mode <= Delivery::LowestPriority});
+}
+
+bool IoApic::may_signal() const {
+    return std::any_of(entries_.begin(), entries_.end(), [](u64 entry) {
+        return !masked.of(entry) && ignores_if(static_cast<Delivery>(delivery.of(entry)));
+    });
 }
 
 void IoApic::end_of_interrupt(u8 v) {

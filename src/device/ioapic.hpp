@@ -21,6 +21,7 @@ class IoApic final : public Mmio {
     u64 read(u64 offset, Width w) override;
     void write(u64 offset, Width w, u64 value) override;
     void end_of_interrupt(u8 vector);  // the broadcast of a local APIC, or the EOI register
+    bool may_signal() const;           // a pin is let through as NMI or INIT
 
  private:
     static constexpr Field vector{0, 8}, delivery{8, 3}, destination{56, 8};

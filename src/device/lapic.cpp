@@ -192,6 +192,11 @@ void Lapic::Lint::set(bool level) {
     if (!same) apic_->lint_changed(n_, rising);
 }
 
+bool Lapic::lint0_may_signal() const {
+    const u32 entry = lvt(LvtLint0);
+    return enabled() && !masked.of(entry) && ignores_if(static_cast<Delivery>(lvt_delivery.of(entry)));
+}
+
 void Lapic::lint_changed(unsigned n, bool rising) {
     if (!enabled()) {
         if (n == 1 && rising) cpu_.nmi();

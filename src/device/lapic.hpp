@@ -69,6 +69,7 @@ class Lapic final : public Mmio, private Alarmed {
 
     Line& lint0() { return lint_[0]; }
     Line& lint1() { return lint_[1]; }
+    bool lint0_may_signal() const;  // it is let through as NMI or INIT
 
     u32 id() const { return id_; }
     u8 priority() const;  // PPR

@@ -68,6 +68,7 @@ class Pc final : public Board {
     u8 acknowledge_interrupt() override;
     CpuSignals take_signals() override;
     bool bootstrap() override { return lapic_.bootstrap(); }
+    bool may_signal() override { return ioapic_.may_signal() || lapic_.lint0_may_signal(); }
     bool shut_down() override;
 
     u64 now() override { return host_.clock.now(); }

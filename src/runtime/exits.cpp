@@ -318,8 +318,7 @@ void Runtime::halt() {
         check_stop();
         if (interrupt_ready()) break;
         if (debugger_ && debugger_->called()) return;
-        if (!(v_.system_flags & flag::if_) && !(debugger_ && debugger_->is_awaited())) {
-            // Nothing but an NMI could end this, and no device here makes one.
+        if (!(v_.system_flags & flag::if_) && !board_.may_signal() && !(debugger_ && debugger_->is_awaited())) {
             if (options_.at_end && options_.at_end->more(v_)) return after_instruction();
             host_.finish(v_, options_.halt_is_success ? 0 : 1, "the guest halted with interrupts off");
         }

@@ -57,7 +57,7 @@ class InterpretedMachine final : public Platform, public MapListener {
                 interrupt(cpu, pc_->acknowledge_interrupt());
             }
             if (cpu.halted) {
-                if (!(cpu.system_flags & x86::flag::if_)) return End::Halted;
+                if (!(cpu.system_flags & x86::flag::if_) && !pc_->may_signal()) return End::Halted;
                 const u64 next = pc_->next_timer();
                 if (next == AlarmQueue::never) {
                     if (wanted()) return End::Asked;

@@ -46,20 +46,24 @@ void print_hex(u64 value, unsigned digits) {
     print(text);
 }
 
+void Watchdog::redirect(u32 entry) {
+    at<u32>(io_apic) = 0x10 + 2 * pin;
+    at<u32>(io_apic + 0x10) = entry;
+}
 void Watchdog::start() {
-    const auto redirect = [](u32 index, u32 value) {
-        at<u32>(io_apic) = index;
-        at<u32>(io_apic + 0x10) = value;
-    };
-    redirect(0x10 + 2 * pin + 1, 0);
-    redirect(0x10 + 2 * pin, 4 << 8 | 2);
+    at<u32>(io_apic) = 0x10 + 2 * pin + 1;
+    at<u32>(io_apic + 0x10) = 0;  // to the processor of ID 0
+    redirect(4 << 8 | 2);
     at<u32>(hpet + 0x10) = 1;
     at<u32>(hpet + 0x100) = pin << 9 | 1 << 8 | 4;  // 32 bits, once a lap
     feed();
 }
 void Watchdog::feed() { at<u32>(hpet + 0x108) = at<u32>(hpet + 0xf0) + patience; }
 bool Watchdog::is_due() { return at<u32>(hpet + 0xf0) - at<u32>(hpet + 0x108) < 1u << 31; }
-void Watchdog::stop() { at<u32>(hpet + 0x100) = 0; }
+void Watchdog::stop() {
+    at<u32>(hpet + 0x100) = 0;
+    redirect(1 << 16);
+}
 
 u64 KernelRound::some_value() {
     switch (random.below(8)) {

@@ -45,6 +45,9 @@ class Watchdog {
     static void feed();
     static bool is_due();
     static void stop();
+
+ private:
+    static void redirect(u32 entry);
 };
 
 void print_hex(u64 value, unsigned digits);

@@ -1,5 +1,6 @@
 // Interrupts of the local APIC: when they come, which first, and what holds them back. Intel SDM vol. 3, "Masking
 // Maskable Hardware Interrupts", "Handling Multiple NMIs", "Interrupt Priority in Legacy APIC"; vol. 2, "STI", "MOV".
+#include "common/kernel_round.hpp"
 #include "long/apic.hpp"
 
 namespace guest {
@@ -194,6 +195,18 @@ CODE(64, nmi_handler,
      "nop\nnop\nnop\nnop\nmov ebx, 0x1234\niretq")
 CODE(64, nmi_sent, "mov [rdi], eax\nnop\nnop\nnop\nnop\nnop\nnop\nnop\nnop\nud2")
 
+CODE(64, halts, "hlt")
+
+// By a device: the HPET's pin of the I/O APIC.
+void check_nmi_of_device() {
+    Watchdog::start();
+    Regs r = kernel(halts());
+    r.flags &= ~flag::if_;
+    run(r);
+    Watchdog::stop();
+    Check("NMI ends HLT with IF clear").is("vector", trapped.vector, 2).is("RIP", trapped.rip, halts().end);
+}
+
 void check_nmi() {
     apic_register(icr_high) = apic_register(id);
     Regs r = kernel(nmi_sent());
@@ -378,6 +391,7 @@ void check_interrupts() {
     check_priorities();
     check_timer();
     check_nmi();
+    check_nmi_of_device();
     check_nmi_blocking();
     check_pic();
     check_spurious();

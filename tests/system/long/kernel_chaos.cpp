@@ -85,11 +85,8 @@ void new_tables(Random& r) {
     u64* directory = &const_cast<u64&>(at<u64>(pdpt[0] & 0xffff'ffff'f000));
     lowest = &const_cast<u64&>(at<u64>(directory[0] & 0xffff'ffff'f000));
     directory[area >> 21] = address(table) | open | pte::u;
-    // What 16-bit addresses reach is not there, so that nothing is left in it for later rounds. The HPET and the I/O
-    // APIC are.
+    // What 16-bit addresses reach is not there, so that nothing is left in it for later rounds.
     for (unsigned n = 0; n < low_pages; ++n) lowest[n] = 0;
-    u64* high = &const_cast<u64&>(at<u64>(pdpt[3] & 0xffff'ffff'f000));
-    high[0xfec0'0000 >> 21 & 511] = 0xfec0'0000 | open | pte::pcd | pte::ps;
     write_cr3(read_cr3());
 }
 

@@ -31,7 +31,8 @@ void make_tables() {
         const bool open = where >= address(user_begin) && where < address(user_end);
         low_pt[page / 512][page % 512] = where | pte::p | pte::w | (open ? pte::u : 0);
     }
-    high_pd[0xfee00000 >> 21 & 511] = (0xfee00000 & ~0x1fffffull) | pte::p | pte::w | pte::pcd | pte::ps;
+    constexpr u64 places[] = {0xfec0'0000, 0xfee0'0000};  // the I/O APIC and the HPET, the local APIC
+    for (u64 devices : places) high_pd[devices >> 21 & 511] = devices | pte::p | pte::w | pte::pcd | pte::ps;
     write_cr3(address(pml4));
 }
 
