@@ -31,7 +31,7 @@ def small():
 def own_memory():
     """What BMBT takes besides the guest's memory, the frame table and the code cache, which grow with the guest's."""
     with Machine("--raw", sys.argv[1], "--memory", "2G", "--stats") as machine:
-        own = int(machine.expect(r"^own_memory_bytes (\d+)$", 60).group(1))
+        own = int(machine.expect(r"^own_memory_bytes (\d+)\n", 60).group(1))
         machine.ends(0, 60)
         check(2 << 20 < own < 64 << 20, f"BMBT takes {own} bytes of its own")
 
