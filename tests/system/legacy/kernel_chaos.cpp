@@ -116,9 +116,11 @@ void legacy_chaos(const Orders& given) {
         for (unsigned n = 0; n < 64; ++n) gdt[n] = usual_gdt[n];
         outb(0x92, 2);  // a program may have closed the A20 gate
         restore_tables();
-        memset(reinterpret_cast<void*>(0x508), 0, sizeof(Orders));  // which of a boot's rounds is its first
-        memset(reinterpret_cast<void*>(0x540), 0, 0x9'f000 - 0x540);
-        memset(reinterpret_cast<void*>(0x10'0000), 0, 0x1'0000);  // what real mode reaches above 1 MiB
+        // All that real mode reaches, also what no program has ever written and the boot's orders.
+        memset(reinterpret_cast<void*>(0x400), 0, 0x100);
+        memset(reinterpret_cast<void*>(0x508), 0, 0xa'0000 - 0x508);
+        memset(reinterpret_cast<void*>(0xb'8000), 0, 0x8000);
+        memset(reinterpret_cast<void*>(0x10'0000), 0, 0x1'0000);
         prepare_real_mode();
         reset_state();
         const KernelMode& mode = r.one_in(3)   ? in_real
