@@ -56,13 +56,12 @@ void Watchdog::start() {
     redirect(4 << 8 | 2);
     at<u32>(hpet + 0x10) = 1;
     at<u32>(hpet + 0x100) = pin << 9 | 1 << 8 | 4;  // 32 bits, once a lap
-    feed();
+    at<u32>(hpet + 0x108) = at<u32>(hpet + 0xf0) + patience;
 }
-void Watchdog::feed() { at<u32>(hpet + 0x108) = at<u32>(hpet + 0xf0) + patience; }
-bool Watchdog::is_due() { return at<u32>(hpet + 0xf0) - at<u32>(hpet + 0x108) < 1u << 31; }
-void Watchdog::stop() {
-    at<u32>(hpet + 0x100) = 0;
+bool Watchdog::stop() {
     redirect(1 << 16);
+    at<u32>(hpet + 0x100) = 0;
+    return at<u32>(hpet + 0xf0) - at<u32>(hpet + 0x108) < 1u << 31;
 }
 
 u64 KernelRound::some_value() {
@@ -118,12 +117,11 @@ void KernelRound::tell(unsigned slot, const Trap& t, const u64 (&control)[3]) co
 bool KernelRound::run(Sum& sum) {
     Regs r = mode.regs(mode.base + code_at);
     for (unsigned n = 0; n < gpr_count; ++n) aim(r, n);
-    Watchdog::start();
     bool ended = true;
     for (unsigned slot = 0; slot < code_slots;) {
-        Watchdog::feed();
+        Watchdog::start();
         const Trap& t = mode.run(r);
-        ended = t.vector != 2 && !Watchdog::is_due();  // where the stack leads nowhere, an NMI becomes a double fault
+        ended = !Watchdog::stop() && t.vector != 2;  // where the stack leads nowhere, an NMI becomes a double fault
         if (!ended) break;
         const uptr words[] = {t.rip, t.cs, t.ss, t.ds, t.es, t.fs, t.gs, t.vector, t.error, t.cr2, t.dr6};
         for (uptr word : words) sum.add(word);
@@ -148,7 +146,6 @@ bool KernelRound::run(Sum& sum) {
                     : random.one_in(3) || u64{r.gpr[n]} >> 60 == 9)  // BMBT's window, with which guests are trusted
                 aim(r, n);
     }
-    Watchdog::stop();
     restore();  // a slot without an end, too, may have left anything
     add_fpu(sum);
     return ended;

@@ -38,13 +38,11 @@ struct KernelRound {
     void tell(unsigned slot, const Trap&, const u64 (&control)[3]) const;
 };
 
-// An NMI when no slot has ended for some milliseconds; by the HPET, whose pin sends it whether or not IF is set.
+// An NMI when a slot has not ended after some milliseconds; by the HPET, whose pin sends it whether or not IF is set.
 class Watchdog {
  public:
     static void start();
-    static void feed();
-    static bool is_due();
-    static void stop();
+    static bool stop();  // whether the time was over
 
  private:
     static void redirect(u32 entry);
