@@ -158,6 +158,7 @@ void end_machine(int code, const char* reason) {
     start_cpu(m.vcpu, *state);
     m.runtime = new (m.runtime_place) Runtime(m.vcpu, *m.pc, *m.cpu, *m.memory, *m.store, m.sides[0], m.sides[1], m.user_page,
                                               m.console, {.trace = m.config.trace, .no_reboot = m.config.no_reboot,
+                                                          .exact_mxcsr = m.config.exact_mxcsr,
                                                           .halt_is_success = m.config.boot == Boot::Raw,
                                                           .at_end = m.vectors, .debugger = m.debugger});
     if (m.vectors) {
@@ -230,7 +231,7 @@ void machine_main(const host::HostInfo& info, host::Arena& arena) {
     m.cpu = arena.make<LoongArchCpu>(*m.clock, *m.interrupts, *m.memory, summary);
     host::set_refill_memory(m.vcpu, frames.data(), layout.frames(), summary.data(), m.cpu->large_pages());
     build_code_cache(m, arena);
-    if (m.config.vectors.size) m.vectors = arena.make<VectorMode>(payload(info, m.config.vectors), *m.memory, m.vcpu, end_machine);
+    if (m.config.vectors.size) m.vectors = arena.make<VectorMode>(payload(info, m.config.vectors), *m.memory, m.vcpu, m.config.exact_mxcsr, end_machine);
     if (m.config.gdb) {
         host::UartInfo port = DebugLine::find(info);
         if (!port.base) host::fail("--gdb needs a second serial port, and this machine has one");

@@ -9,8 +9,8 @@ namespace bmbt {
 class VectorMode final : public AtEnd, public oracle::Report {
  public:
     using End = void (*)(int code, const char* reason);  // of the whole machine
-    VectorMode(std::span<const u8> file, PhysicalMap& memory, Vcpu& v, End end)
-        : machine_(v, memory, machine_at), run_(file, machine_, v, *this, denormal_operand), end_(end) {}
+    VectorMode(std::span<const u8> file, PhysicalMap& memory, Vcpu& v, bool exact_mxcsr, End end)
+        : machine_(v, memory, machine_at), run_(file, machine_, v, *this, exact_mxcsr ? 0 : denormal_operand), end_(end) {}
 
     // Loads the first vector.
     void begin() {
@@ -25,7 +25,7 @@ class VectorMode final : public AtEnd, public oracle::Report {
 
  private:
     // MXCSR.DE: the host's vector unit does not tell denormal operands from others. Where it is masked, inline code
-    // leaves it as it is.
+    // leaves it as it is, unless it is asked to be exact.
     static constexpr u32 denormal_operand = 1 << 1;
     // As they were recorded, as kernel code, and in a legacy kernel's protected mode.
     static constexpr oracle::Variant variants[] = {

@@ -65,6 +65,7 @@ Result<> take_word(Config& c, std::string_view word) {
     if (word == "marks") return c.marks = true, Result<>{};
     if (word == "gdb") return c.gdb = true, Result<>{};
     if (word == "test-devices") return c.test_devices = true, Result<>{};
+    if (word == "exact-mxcsr") return c.exact_mxcsr = true, Result<>{};
     if (word == "no-reboot") return c.no_reboot = true, Result<>{};
 
     const usize equals = std::min(word.find('='), word.size());

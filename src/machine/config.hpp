@@ -17,14 +17,14 @@ struct Config {
     Boot boot = Boot::None;
     Range kernel, initrd, vectors;  // host-physical
     u64 raw_address = 0;
-    bool stats = false, marks = false, no_reboot = false, gdb = false, test_devices = false;
+    bool stats = false, marks = false, no_reboot = false, gdb = false, test_devices = false, exact_mxcsr = false;
     std::optional<gdb::Arch> gdb_arch;  // what debuggers are told; by the guest's mode if there is none
     TraceSet trace;
     std::string_view command_line;  // the guest kernel's; points into the parsed text
 };
 
 // Words, separated by blanks: memory=N boot=linux|multiboot|bios|raw kernel=ADDR,SIZE initrd=ADDR,SIZE
-// vectors=ADDR,SIZE raw-address=N stats marks no-reboot gdb gdb-arch=x86-64|i386|i8086 test-devices
+// vectors=ADDR,SIZE raw-address=N stats marks no-reboot exact-mxcsr gdb gdb-arch=x86-64|i386|i8086 test-devices
 // trace=E[,E], and last cmdline= with the rest of the line.
 // Numbers are decimal or 0x.
 Result<Config> parse_config(std::string_view text);

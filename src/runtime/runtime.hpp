@@ -38,6 +38,7 @@ class AtEnd {
 struct RunOptions {
     TraceSet trace;
     bool no_reboot = false;
+    bool exact_mxcsr = false;      // inline SSE sets MXCSR.DE, too
     bool halt_is_success = false;  // HLT with interrupts off for good: exit code 0
     AtEnd* at_end = nullptr;
     Debugger* debugger = nullptr;

@@ -24,8 +24,11 @@ Mode Runtime::mode_of_cpu() const {
     const Vcpu& v = v_;
     const u64 cr0 = v.paging.cr0, cr4 = v.paging.cr4;
     bool sse = !(cr0 & (cr0::em | cr0::ts)) && cr4 & cr4::osfxsr;
+    constexpr u32 denormal_operand = 2;
+    const bool inline_float = (v.mxcsr & 0xffc0) == 0x1f80;
     Mode m;
-    m.raw = static_cast<u32>(Mode::cpl_(v.cpl) | Mode::sse_(sse) | Mode::mxcsr_default_((v.mxcsr & 0xffc0) == 0x1f80) |
+    m.raw = static_cast<u32>(Mode::cpl_(v.cpl) | Mode::sse_(sse) | Mode::mxcsr_default_(inline_float) |
+                             Mode::denormals_(options_.exact_mxcsr && inline_float && !(v.mxcsr & denormal_operand)) |
                              Mode::single_step_(v.system_flags & flag::tf || breakpoints_enabled(v) || alignment_checked(v)) | Mode::tsc_(v.cpl == 0 || !(cr4 & cr4::tsd)) |
                              Mode::x87_(!(cr0 & (cr0::em | cr0::ts))));
     if (v.code64()) {

@@ -8,6 +8,8 @@ namespace bmbt {
 using namespace la64;
 
 void Block::begin(const Insn& insn, u64 rip, u64 flags_live_after) {
+    if (insn_ && insn_->op[0].is(OperandKind::Xmm)) not_denormal_[insn_->op[0].reg] = result_not_denormal_;
+    result_not_denormal_ = 0;
     insn_ = &insn;
     rip_ = rip;
     flags_live_ = flags_live_after;
@@ -141,6 +143,20 @@ void Block::write(const Operand& o, Gpr value, Upper known) {
     } else {
         write_low(o.reg, o.size, value, known);
     }
+}
+
+// --- floating-point operands
+
+bool Block::known_not_denormal(Vr r, Floats f) const {
+    return r.number < 16 && (not_denormal_[r.number] & static_cast<u8>(f));
+}
+
+void Block::learn_not_denormal(Vr r, Floats f) {
+    if (r.number >= 16) return;
+    u8& known = not_denormal_[r.number];
+    known |= static_cast<u8>(f);
+    if (f == Floats::Singles) known |= static_cast<u8>(Floats::LowSingle);
+    if (f == Floats::Doubles) known |= static_cast<u8>(Floats::LowDouble);
 }
 
 // --- operands
@@ -324,6 +340,7 @@ void Block::callout() {
     in_cpp_ |= u64{1} << (insn_count_ - 1);
     emit_gate(cpp_number(insn_count_ - 1));
     pending_ = sign32_ = zero32_ = offset16_known_ = 0;
+    for (u8& known : not_denormal_) known = 0;
     flags_ = FlagState{};
     x87_after_callout();
 }

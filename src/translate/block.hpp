@@ -18,6 +18,9 @@ using x86::OperandKind;
 // How the bits above an operand's size are wanted.
 enum class Upper : u8 { Any, Zero, Sign };
 
+// Which elements of a vector register a floating-point operation takes.
+enum class Floats : u8 { LowSingle = 1, LowDouble = 2, Singles = 4, Doubles = 8 };
+
 // Where the arithmetic flags come from at one point of a block.
 struct FlagState {
     enum class Kind : u8 {
@@ -228,6 +231,13 @@ class Block {
     // A temporary with 0 or 1.
     Gpr condition_value(unsigned cc);
 
+    // --- floating-point operands, by XMM register: what is known to hold no denormal number (see sse.hpp)
+    bool known_not_denormal(Vr, Floats) const;
+    void learn_not_denormal(Vr, Floats);
+    // The current instruction's result, in its first operand, is none; or is what another register holds.
+    void result_not_denormal(Floats f) { result_not_denormal_ |= static_cast<u8>(f); }
+    void result_as(Vr source) { result_not_denormal_ |= not_denormal_[source.number]; }
+
     // --- x87: see translate/x87.cpp and docs/x87.md
     // What the state will be when the block first runs.
     void expect_x87(unsigned top, u8 tag) { x87_expected_top_ = top & 7, x87_expected_tag_ = tag; }
@@ -328,6 +338,7 @@ class Block {
     u16 pending_ = 0, sign32_ = 0, zero32_ = 0;
     u16 offset16_known_ = 0;  // by guest register: its value modulo 16 is offset16_[], as an alignment test has shown
     u8 offset16_[16];
+    u8 not_denormal_[16] = {}, result_not_denormal_ = 0;  // sets of Floats
     Vr compared_a_{}, compared_b_{};  // where a floating-point comparison's operands still are
     bool compared_in_vectors_ = false;
     X87Lazy x87_;

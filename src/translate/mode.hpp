@@ -22,6 +22,7 @@ struct Mode {
 
     static constexpr Bit tsc_{29};             // RDTSC is allowed here
     static constexpr Bit x87_{30};             // CR0.EM = TS = 0
+    static constexpr Bit denormals_{31};       // inline SSE is to set MXCSR.DE, which is clear
 
     x86::CodeSize code_size() const { return static_cast<x86::CodeSize>(code_size_.of(raw)); }
     bool long_mode() const { return long_mode_.of(raw); }
@@ -35,6 +36,7 @@ struct Mode {
     bool sse() const { return sse_.of(raw); }
     bool x87() const { return x87_.of(raw); }
     bool mxcsr_default() const { return mxcsr_default_.of(raw); }
+    bool denormals() const { return denormals_.of(raw); }
     bool tsc() const { return tsc_.of(raw); }
     friend bool operator==(Mode, Mode) = default;
 };

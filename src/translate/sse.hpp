@@ -3,6 +3,8 @@
 #pragma once
 #include <Zydis/Mnemonic.h>
 
+#include <initializer_list>
+
 #include "translate/rows.hpp"
 
 namespace bmbt::sse {
@@ -63,6 +65,39 @@ inline void insert_lowest(Block& b, Vr d, Vr s, unsigned size) {
 }
 // The general register operand to write `o.size` bytes to (4 or 8), whose upper half will be as said.
 inline Gpr general(Block& b, const Operand& o, Upper upper) { return o.size == 8 ? b.write64(o.reg) : b.write32(o.reg, upper); }
+
+// Where MXCSR.DE is to be set inline (Mode::denormals), an operation on a denormal number goes to the slow path, before any
+// effect: C++ knows which flags it sets, and blocks behind it are of a mode without this test. A signalling NaN goes there too,
+// as it would from the operation itself. Source: LoongArch vol. 1, "fclass.{s/d}"; vol. 2 for the vector form.
+inline void test_denormals(Block& b, Floats f, std::initializer_list<Vr> operands) {
+    if (!b.mode.denormals()) return;
+    auto& as = b.as;
+    const bool singles = f == Floats::LowSingle || f == Floats::Singles, low = f == Floats::LowSingle || f == Floats::LowDouble;
+    Vr classes{};
+    bool any = false;
+    for (Vr v : operands) {
+        if (b.known_not_denormal(v, f)) continue;
+        Vr t = b.vector_temp();
+        if (low) singles ? as.fclass_s(low_half(t), low_half(v)) : as.fclass_d(low_half(t), low_half(v));
+        else singles ? as.vfclass_s(t, v) : as.vfclass_d(t, v);
+        if (any) as.vor_v(classes, classes, t);
+        else classes = t;
+        any = true;
+        b.learn_not_denormal(v, f);
+    }
+    if (!any) return;
+    constexpr unsigned negative = 1 << 4, positive = 1 << 8;
+    if (low) {
+        Gpr t = b.temp();
+        as.movfr2gr_s(t, low_half(classes));
+        as.andi(t, t, negative | positive);
+        as.bnez(t, b.slow_path());
+    } else {
+        as.vandi_b(classes, classes, negative | positive >> 8);  // in every byte: a signalling NaN's bit 0 is among them
+        as.vsetnez_v(fcc0, classes);
+        as.bcnez(fcc0, b.slow_path());
+    }
+}
 
 // Encoder functions as template arguments.
 using Three = void (Instructions<Assembler>::*)(Vr, Vr, Vr);

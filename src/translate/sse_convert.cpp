@@ -23,6 +23,7 @@ void from_general(Block& b, const Insn& i) {
     }
     (b.as.*(src.size == 8 ? from64 : from32))(low_half(t), low_half(t));
     insert_lowest(b, d, t, size);
+    b.result_not_denormal(size == 4 ? Floats::LowSingle : Floats::LowDouble);
 }
 
 // CVTSS2SI, CVTTSD2SI and so on.
@@ -40,14 +41,16 @@ void to_general(Block& b, const Insn& i) {
 template <Scalar2 op, unsigned from, unsigned to>
 void scalar_size(Block& b, const Insn& i) {
     Vr d = xmm(i.op[0]), s = scalar_source(b, i.op[1], from), t = in_memory(i.op[1]) ? s : b.vector_temp();
+    test_denormals(b, from == 4 ? Floats::LowSingle : Floats::LowDouble, {s});
     (b.as.*op)(low_half(t), low_half(s));
     insert_lowest(b, d, t, to);
+    if (to == 8) b.result_not_denormal(Floats::LowDouble);
 }
 
-// A whole register from a whole one, or from its `source_bytes` low bytes.
-template <Two op, unsigned source_bytes>
+// A whole register from a whole one.
+template <Two op>
 void packed(Block& b, const Insn& i) {
-    Vr d = xmm(i.op[0]), s = source_bytes == 8 ? scalar_source(b, i.op[1], 8) : source(b, i.op[1]);
+    Vr d = xmm(i.op[0]), s = source(b, i.op[1]);
     Vr t = d == s ? b.vector_temp() : d;
     settle(b);
     (b.as.*op)(t, s);
@@ -59,10 +62,24 @@ void packed_from_integers(Block& b, const Insn& i) {
     Vr s = source_bytes == 8 ? scalar_source(b, i.op[1], 8) : source(b, i.op[1]);
     (b.as.*op)(xmm(i.op[0]), s);
 }
-// Two doubles become two 32-bit elements, zeros above.
-template <Three op>
+// CVTPS2PD.
+void widen(Block& b, const Insn& i) {
+    Vr d = xmm(i.op[0]), s = scalar_source(b, i.op[1], 8), t = d == s ? b.vector_temp() : d;
+    if (b.mode.denormals()) {  // in the two that count
+        Vr both = b.vector_temp();
+        b.as.vilvl_w(both, s, s);
+        test_denormals(b, Floats::Singles, {both});
+    }
+    settle(b);
+    b.as.vfcvtl_d_s(t, s);
+    copy(b, d, t);
+    b.result_not_denormal(Floats::LowDouble), b.result_not_denormal(Floats::Doubles);
+}
+// Two doubles become two 32-bit elements, zeros above. Conversions to integers do not look for denormal numbers.
+template <Three op, bool to_integers>
 void narrow(Block& b, const Insn& i) {
     Vr s = source(b, i.op[1]), t = in_memory(i.op[1]) ? s : b.vector_temp();
+    if (!to_integers) test_denormals(b, Floats::Doubles, {s});
     settle(b);
     (b.as.*op)(t, s, s);
     b.as.vextl_qu_du(xmm(i.op[0]), t);
@@ -78,14 +95,14 @@ constexpr Row rows[] = {
     {ZYDIS_MNEMONIC_CVTTSD2SI, to_general<&A::ftintrz_w_d, &A::ftintrz_l_d, 8>, 0, 0, traits},
     {ZYDIS_MNEMONIC_CVTSS2SD, scalar_size<&A::fcvt_d_s, 4, 8>, 0, 0, traits},
     {ZYDIS_MNEMONIC_CVTSD2SS, scalar_size<&A::fcvt_s_d, 8, 4>, 0, 0, traits},
-    {ZYDIS_MNEMONIC_CVTPS2PD, packed<&A::vfcvtl_d_s, 8>, 0, 0, traits},
-    {ZYDIS_MNEMONIC_CVTPD2PS, narrow<&A::vfcvt_s_d>, 0, 0, traits},
+    {ZYDIS_MNEMONIC_CVTPS2PD, widen, 0, 0, traits},
+    {ZYDIS_MNEMONIC_CVTPD2PS, narrow<&A::vfcvt_s_d, false>, 0, 0, traits},
     {ZYDIS_MNEMONIC_CVTDQ2PS, packed_from_integers<&A::vffint_s_w, 16>, 0, 0, traits},
     {ZYDIS_MNEMONIC_CVTDQ2PD, packed_from_integers<&A::vffintl_d_w, 8>, 0, 0, traits},
-    {ZYDIS_MNEMONIC_CVTPS2DQ, packed<&A::vftintrne_w_s, 16>, 0, 0, traits},
-    {ZYDIS_MNEMONIC_CVTTPS2DQ, packed<&A::vftintrz_w_s, 16>, 0, 0, traits},
-    {ZYDIS_MNEMONIC_CVTPD2DQ, narrow<&A::vftintrne_w_d>, 0, 0, traits},
-    {ZYDIS_MNEMONIC_CVTTPD2DQ, narrow<&A::vftintrz_w_d>, 0, 0, traits},
+    {ZYDIS_MNEMONIC_CVTPS2DQ, packed<&A::vftintrne_w_s>, 0, 0, traits},
+    {ZYDIS_MNEMONIC_CVTTPS2DQ, packed<&A::vftintrz_w_s>, 0, 0, traits},
+    {ZYDIS_MNEMONIC_CVTPD2DQ, narrow<&A::vftintrne_w_d, true>, 0, 0, traits},
+    {ZYDIS_MNEMONIC_CVTTPD2DQ, narrow<&A::vftintrz_w_d, true>, 0, 0, traits},
 };
 
 }  // namespace

@@ -14,6 +14,7 @@ void move_whole(Block& b, const Insn& i) {
     if (in_memory(dst)) return b.store_vector(xmm(src), place());
     if (in_memory(src)) return b.load_vector(xmm(dst), place());
     copy(b, xmm(dst), xmm(src));
+    b.result_as(xmm(src));
 }
 
 // `size` bytes of memory at the bottom of d, zeros above.

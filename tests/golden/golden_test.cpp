@@ -1,7 +1,7 @@
 // Guest bytes and the host instructions they become. A change of the translator shows as a difference here;
 // BMBT_UPDATE_GOLDEN=1 in the environment writes the files anew. Each entry of a file is a line
 //   64 "f2 0f 58 c1" what it is, for people
-// (the code size, with a k for a kernel's code, and the bytes) and below it, indented, what the translator makes of them: first the number of host
+// (the code size, with a k for a kernel's code or a d where MXCSR.DE is to be set, and the bytes) and below it, indented, what the translator makes of them: first the number of host
 // instructions, then each. That is the block's main code; its last exit and what is out of line are left out.
 #include <gtest/gtest.h>
 
@@ -19,22 +19,22 @@ namespace bmbt {
 namespace {
 
 // Flat segments, SSE and x87 on, MXCSR as at power-on, RDTSC allowed.
-Mode mode_of(unsigned bits, unsigned cpl) {
+Mode mode_of(unsigned bits, char kind) {
     auto size = bits == 64 ? x86::CodeSize::Bits64 : bits == 32 ? x86::CodeSize::Bits32 : x86::CodeSize::Bits16;
     u64 stack = bits == 64 ? 3 : bits == 32 ? 2 : 1;
-    return {static_cast<u32>(Mode::code_size_(static_cast<u64>(size)) | Mode::cpl_(cpl) | Mode::stack_(stack) |
+    return {static_cast<u32>(Mode::code_size_(static_cast<u64>(size)) | Mode::cpl_(kind == 'k' ? 0 : 3) | Mode::stack_(stack) |
                              Mode::long_mode_(1) | Mode::flat_(0x0f) | Mode::plain_(0x30) | Mode::sse_(1) |
-                             Mode::mxcsr_default_(1) | Mode::x87_(1) | Mode::protected_(1) | Mode::tsc_(1))};
+                             Mode::mxcsr_default_(1) | Mode::denormals_(kind == 'd') | Mode::x87_(1) | Mode::protected_(1) | Mode::tsc_(1))};
 }
 
-std::string translated(unsigned bits, unsigned cpl, const std::vector<u8>& code) {
+std::string translated(unsigned bits, char kind, const std::vector<u8>& code) {
     constexpr usize room = 4096;
     std::vector<u32> words(2 * room);
     SharedCode shared{.flag_bits = &words[room], .indirect = &words[room + 64], .end = &words[room + 128]};
     for (auto& routine : shared.x87) routine = &words[room + 96];
     for (unsigned n = 0; n < 4; n++) shared.movs[n] = shared.stos[n] = &words[room + 100];
     shared.strings = &words[room + 100];
-    Mode mode = mode_of(bits, cpl);
+    Mode mode = mode_of(bits, kind);
     Source source{.bytes = code, .rip = 0x40'1000, .cs_base = 0, .single = false};
     auto decoded = std::make_unique<Decoded>();
     decode_block(source, mode, *decoded);
@@ -70,7 +70,7 @@ std::string renewed(const std::string& old) {
         std::vector<u8> code;
         std::istringstream bytes(line.substr(open + 1, close - open - 1));
         for (std::string byte; bytes >> byte;) code.push_back(static_cast<u8>(std::stoul(byte, nullptr, 16)));
-        out += translated(static_cast<unsigned>(std::stoul(line)), line[2] == 'k' ? 0 : 3, code);
+        out += translated(static_cast<unsigned>(std::stoul(line)), line[2], code);
     }
     return out;
 }
@@ -98,6 +98,7 @@ void check(const std::string& name) {
 
 TEST(Golden, Integer) { check("integer.txt"); }
 TEST(Golden, Sse) { check("sse.txt"); }
+TEST(Golden, Denormals) { check("denormals.txt"); }
 TEST(Golden, X87) { check("x87.txt"); }
 TEST(Golden, IntegerForms) { check("forms-integer.txt"); }
 TEST(Golden, ConditionForms) { check("forms-conditions.txt"); }

@@ -15,10 +15,18 @@ done
 "$oracle" record -o "$work/written" $texts
 "$oracle" generate -o "$work/generated" --seed "$seed" --count "$count"
 "$oracle" generate --random -o "$work/random" --seed "$seed" --count $((count / 5))
-for vectors in written generated random; do
+"$oracle" generate --only ssef -o "$work/float" --seed "$seed" --count $((count / 5))
+"$oracle" generate --only convert -o "$work/convert" --seed "$seed" --count $((count / 10))
+
+# run VECTORS [OPTION]
+run() {
+    vectors=$1
+    shift
     # A hang is an error too; QEMU then ignores SIGTERM.
-    timeout -s KILL 600 "$bmbt" run --memory 64M --vectors "$work/$vectors" </dev/null >"$work/out" 2>&1 || failed=1
+    timeout -s KILL 600 "$bmbt" run --memory 64M --vectors "$work/$vectors" "$@" </dev/null >"$work/out" 2>&1 || failed=1
     grep -q ' passed, 0 failed' "$work/out" || failed=1
     grep -a 'bmbt:' "$work/out" || true
-done
+}
+for vectors in written generated random; do run $vectors; done
+for vectors in written float convert; do run $vectors --exact-mxcsr; done
 exit $failed

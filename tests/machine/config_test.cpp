@@ -7,14 +7,14 @@ namespace {
 
 TEST(Config, ReadsEveryWord) {
     auto c = parse_config(
-        "memory=536870912 boot=linux kernel=0xa0000000,1234 initrd=0xa1000000,77 stats marks no-reboot gdb gdb-arch=i386 test-devices "
+        "memory=536870912 boot=linux kernel=0xa0000000,1234 initrd=0xa1000000,77 stats marks no-reboot exact-mxcsr gdb gdb-arch=i386 test-devices "
         "trace=irq,bios cmdline=console=ttyS0  quiet");
     ASSERT_TRUE(c);
     EXPECT_EQ(c->memory, 512_MiB);
     EXPECT_EQ(c->boot, Boot::Linux);
     EXPECT_EQ(c->kernel.base, 0xa000'0000u);
     EXPECT_EQ(c->initrd.size, 77u);
-    EXPECT_TRUE(c->stats && c->marks && c->no_reboot && c->gdb && c->test_devices);
+    EXPECT_TRUE(c->stats && c->marks && c->no_reboot && c->exact_mxcsr && c->gdb && c->test_devices);
     EXPECT_TRUE(c->trace.has(TraceEvent::Irq) && c->trace.has(TraceEvent::Bios) && !c->trace.has(TraceEvent::Block));
     EXPECT_EQ(c->gdb_arch, gdb::Arch::I386);
     EXPECT_EQ(c->command_line, "console=ttyS0  quiet");

@@ -29,7 +29,7 @@ BROKEN = re.compile(r"panic|in the hypervisor|unsupported:|AddressSanitizer|runt
 TOKEN = re.compile(r"(?<![\w.])(\d+):([0-9a-f]{8}|-)(?=\s)")
 ROUND = re.compile(r"\[(\d+)\]\n")
 AHEAD = re.compile(r"\[\d+\]\n|\d:[0-9a-f-]")
-SILENCE = int(os.environ.get("SILENCE", 30))  # seconds without a new round
+SILENCE = int(os.environ.get("SILENCE", 15))  # seconds without a new round
 
 
 def with_orders(rom, folder, seed, rounds, kind, first, told=-1):
@@ -65,7 +65,7 @@ class Boot:
             with socket.socket() as s:
                 s.bind(("127.0.0.1", 0))
                 port = s.getsockname()[1]
-            line = [ROOT / "bmbt", "run", "--bios", own, "--memory", "128M", "--icount", "--gdb", str(port)]
+            line = [ROOT / "bmbt", "run", "--bios", own, "--memory", "128M", "--icount", "--exact-mxcsr", "--gdb", str(port)]
         self.process = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                         start_new_session=True)
         self.text, self.heard, self.over = "", time.monotonic(), False

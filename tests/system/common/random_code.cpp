@@ -82,7 +82,7 @@ class Writer {
         for (unsigned n = 0; n < count; ++n) {
             u8 byte;
             do byte = static_cast<u8>(r_.next());
-            while (left_out(byte) || (byte == 0xae && size_ && at_[size_ - 1] == 0x0f));  // STMXCSR: see row()
+            while (left_out(byte));
             put(byte);
         }
     }
@@ -130,15 +130,8 @@ class Writer {
         const u8 opcode = static_cast<u8>(row.first + r_.below(row.last - row.first + 1u));
         if (opcode == 0xf9 || opcode == 0xf4) return put(0xf8);
         put(opcode);
-        const unsigned at = size_;
         const bool bswap = rows == two_byte && (opcode & 0xf8) == 0xc8;
         if (has_modrm && !bswap) modrm();
-        // FXSAVE, STMXCSR and XSAVE would store MXCSR.DE, a known difference: they become FXRSTOR, LDMXCSR, XRSTOR and
-        // CLFLUSH.
-        if (rows == two_byte && opcode == 0xae && at < slot_size) {
-            const u8 reg = at_[at] >> 3 & 7;
-            at_[at] = static_cast<u8>((at_[at] & 0xc7) | (reg == 3 ? 2 : reg | 1) << 3);
-        }
         immediate(row.immediate);
     }
     void immediate(unsigned kind) {
