@@ -26,6 +26,12 @@ void LoongArchCpu::set_refill_tables(Vcpu& v, RefillTables t) {
     host::set_refill_tables(v, t);
 }
 
+WindowPlace LoongArchCpu::place_window(Vcpu& v, unsigned slot) {
+    window_->place(v, slot);
+    host::set_user_page(window_->page());
+    return {window_->code(), window_->page(), window_->jump_cache()};
+}
+
 void LoongArchCpu::invalidate_all() {
     host::Tlb::invalidate_all();
     if (v_) host::forget_mixed_global(*v_);

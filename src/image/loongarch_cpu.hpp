@@ -18,9 +18,12 @@ class LoongArchCpu final : public HostCpu, public Line {
     using Restart = void (*)();
     void connect(Vcpu& v, Pc& pc, End end, Restart restart) { v_ = &v, pc_ = &pc, end_ = end, restart_ = restart; }
 
+    void own_window(host::UserWindow& window) { window_ = &window; }
+
     // Tells the refill handler which 2 MiB ranges are plain RAM. Only with an empty TLB.
     void summarize();
 
+    WindowPlace place_window(Vcpu&, unsigned slot) override;
     void fill_pair(u64 va, u16 asid, u64 even, u64 odd) override { host::Tlb::replace(va, asid, even, odd, 12); }
     void invalidate_page(u16 asid, u64 va) override { host::Tlb::invalidate_page(asid, va); }
     void invalidate_asid(u16 asid) override { host::Tlb::invalidate_asid(asid); }
@@ -55,6 +58,7 @@ class LoongArchCpu final : public HostCpu, public Line {
     PhysicalMap& memory_;
     std::span<u8> summary_;
     LargePages large_pages_;
+    host::UserWindow* window_ = nullptr;
     Vcpu* v_ = nullptr;
     Pc* pc_ = nullptr;
     End end_ = nullptr;

@@ -69,7 +69,6 @@ alignas(2048) u8 kernel_ring_page[4096];
 
 constexpr u64 code_bytes = 32_MiB;           // for each privilege class
 constexpr u64 ring_offset = 2048;            // in the user page, and in the kernel's
-constexpr u64 window_slot = 256;             // the lowest of the upper half, which x86 systems leave to hypervisors
 constexpr u64 block_room = 128 * 1024;
 
 template <class T>
@@ -194,12 +193,11 @@ void build_code_cache(Machine& m, Arena& arena) {
     m.window = arena.make<host::UserWindow>(host::UserWindow::Part{host::physical_of(user.begin), code_bytes},
                                             host::UserWindow::Part{host::physical_of(m.user_page), 8_KiB},
                                             host::UserWindow::Part{host::physical_of(caches.data() + jump_cache_entries), jump_cache_bytes});
-    m.window->place(m.vcpu, window_slot);
-    user.execute_delta = m.window->code() - reinterpret_cast<u64>(user.begin);
+    m.cpu->own_window(*m.window);
     m.sides[0] = {.jump_cache = caches.data(), .jump_cache_address = reinterpret_cast<u64>(caches.data()),
                   .ring = reinterpret_cast<u64>(kernel_ring_page) + ring_offset, .ring_memory = kernel_ring_page + ring_offset};
-    m.sides[1] = {.jump_cache = caches.data() + jump_cache_entries, .jump_cache_address = m.window->jump_cache(),
-                  .ring = m.window->page() + ring_offset, .ring_memory = m.user_page + ring_offset};
+    // Where these are for user code the runtime says, which chooses the window's slot.
+    m.sides[1] = {.jump_cache = caches.data() + jump_cache_entries, .ring_memory = m.user_page + ring_offset};
 }
 
 }  // namespace
@@ -249,7 +247,7 @@ void machine_main(const host::HostInfo& info, host::Arena& arena) {
     m.own_bytes = info.image.size + arena_bytes - arena.left() - m.frame_table_bytes - 2 * code_bytes;
     m.vcpu.counter_start = m.clock->start();
     m.vcpu.counter_multiplier = m.clock->ns_per_tick();
-    host::prepare_vcpu(m.vcpu, reinterpret_cast<u64>(vcpu_stack) + sizeof vcpu_stack, m.window->page());
+    host::prepare_vcpu(m.vcpu, reinterpret_cast<u64>(vcpu_stack) + sizeof vcpu_stack, 0);
     host::panic_report = [] {
         if (machine->runtime) machine->runtime->report("the vCPU");
     };

@@ -52,14 +52,31 @@ bool Runtime::fill(u64 va, bool write) {
     if (auto o = peek_walk(memory_, v_.paging, linear ^ page_size); o && o->accessed && !watched) other = tlb_half_of(*o, false);
     bool global = tlb_half::global.of(half);
     if (tlb_half::global.of(other) != global) other = tlb_half::global(global);
+    if (global && host_.mixed_global(v_)) {  // what was filled as not global may not stay beside it
+        host_.invalidate_all();
+        stats_.tlb_all_flushes++;
+    }
     host_.fill_pair(va, spaces_.asid(), odd ? other : half, odd ? half : other);
     stats_.slow_fills++;
     return true;
 }
 
+// An access to the user window's slot, where the guest itself has something.
+bool Runtime::takes_window_slot(u64 va) {
+    return v_.long_mode() && bits(va, 47, 39) == window_slot_ && peek_walk(memory_, v_.paging, va);
+}
+
 void Runtime::on_memory_fault(bool) {
     auto access = la64::memory_access(host_word(v_.host.pc));
     if (!access) return lost("a host memory fault at an instruction that accesses no memory");
+    if (takes_window_slot(v_.host.badv)) {
+        Place p = place_of(v_.host.pc);
+        if (p.block == no_block) return lost("a host memory fault outside all blocks");
+        recover(store_.block(p.block), store_.snapshot(store_.block(p.block), p.snapshot));
+        step_.active = false;
+        leave_window_slot();
+        return dispatch();
+    }
     if (fill(v_.host.badv, access->is_store)) return;
     Place p = place_of(v_.host.pc);
     if (p.block == no_block) return lost("a host memory fault outside all blocks");

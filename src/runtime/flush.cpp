@@ -15,8 +15,8 @@ void Runtime::clear_ring(CodeSide& s) {
     constexpr usize entries = (1u << return_ring_log2) / 16 + 1;  // and the guard below the first
     auto* e = reinterpret_cast<JumpCacheEntry*>(s.ring_memory) - 1;
     bool as_user = &s == &sides_[1];
-    // A return may go to any address there is, so a prediction of none goes where a wrong one does.
-    std::fill_n(e, entries, JumpCacheEntry{.tag = ~u64{0}, .address = store_.run_address(as_user, store_.region(as_user).shared.indirect)});
+    const u64 address = store_.run_address(as_user, store_.region(as_user).shared.no_prediction);
+    std::fill_n(e, entries, JumpCacheEntry{.tag = ~u64{0}, .address = address});
     (side_ == as_user ? v_.host.temp[8] : ring_[as_user]) = s.ring;
 }
 
@@ -53,6 +53,7 @@ void Runtime::unlink_across_pages() {
         auto [block, exit] = cross_links_[n];
         store_.unlink(store_.exit(store_.block(block), exit));
     }
+    if (cross_link_count_) host_.code_written();
     cross_link_count_ = 0;
 }
 
@@ -77,6 +78,7 @@ void Runtime::refill_tables_changed() {
         t.refused = cr4 & cr4::pse ? 0 : 0x80;
     }
     host_.set_refill_tables(v_, t);
+    if (root_has(window_slot_)) leave_window_slot();
 }
 
 // Everything that was remembered of the guest's tables.
@@ -175,14 +177,11 @@ void Runtime::code_written(u64 gpa, u64 size) {
         for (u32 id = store_.first_in_frame(page); id != no_block;) {
             BlockInfo& b = store_.block(id);
             u32 next = store_.next_in_frame(id, page);
-            u64 begin = b.key.gpa, end = begin + b.guest_bytes;
-            if (b.key.gpa2 != ~u64{0} && b.key.gpa2 >> 12 == page >> 12) {
-                begin = b.key.gpa2 & ~(page_size - 1);
-                end = begin + 15;
-            } else if (end > page + page_size) {
-                end = page + page_size;
-            }
-            if (begin <= last && end > first) {
+            // An instruction over two pages has its begin in one and its end in the other, which may be the same frame.
+            const u64 begin = b.key.gpa, end = std::min(begin + b.guest_bytes, (begin | (page_size - 1)) + 1);
+            const u64 rest = b.key.gpa2 & ~(page_size - 1);
+            const bool hit = (begin <= last && end > first) || (b.key.gpa2 != ~u64{0} && rest <= last && rest + 15 > first);
+            if (hit) {
                 stats_.code_invalidations++;
                 if (options_.trace.has(TraceEvent::Smc)) trace(TraceEvent::Smc, "smc.invalidate rip gpa", b.key.rip, gpa);
                 store_.remove(id);
@@ -195,6 +194,7 @@ void Runtime::code_written(u64 gpa, u64 size) {
         }
         if (!left && page >> 12 < memory_.frames()) memory_.frame_ref(page).raw &= ~Frame::holds_code_.mask();
     }
+    if (flushed_code_) host_.code_written();  // the blocks' links
 }
 
 void Runtime::map_changed(u64 gpa, u64 size) {
@@ -208,6 +208,7 @@ void Runtime::map_changed(u64 gpa, u64 size) {
         if (page >> 12 < memory_.frames()) memory_.frame_ref(page).raw &= ~Frame::holds_code_.mask();
     }
     flushed_code_ = true;
+    host_.code_written();
     forget_mappings();
     refill_tables_changed();  // the A20 gate decides whether the handler may walk
 }

@@ -12,8 +12,16 @@ constexpr Field plv{2, 2}, mat{4, 2};
 constexpr u64 cached = 1;
 }  // namespace tlb_half
 
+// Where user code finds what it has besides the guest's pages (docs/window.md), as linear addresses.
+struct WindowPlace {
+    u64 code, page, jump_cache;
+};
+
 class HostCpu {
  public:
+    // Puts the user window into a top-level slot, bits 47:39 of its addresses, and out of the one it was in. Everything must be
+    // invalidated, and what remembers one of its addresses told.
+    virtual WindowPlace place_window(Vcpu&, unsigned slot) = 0;
     // A pair of 4 KiB pages for the address, in place of whatever maps it now.
     virtual void fill_pair(u64 va, u16 asid, u64 even, u64 odd) = 0;
     virtual void invalidate_page(u16 asid, u64 va) = 0;  // of this address space, and global ones

@@ -33,7 +33,9 @@ void Runtime::start() {
     v_.decodings = &decodings_;
     walks_.forget_all();
     v_.jump_cache = sides_[0].jump_cache_address;
-    ring_[0] = sides_[0].ring, ring_[1] = sides_[1].ring;
+    guest_slots_.reset();
+    place_window(first_window_slot);
+    ring_[0] = sides_[0].ring;
     side_ = false;
     reset_code();
     spaces_.reset();

@@ -1,5 +1,6 @@
 // Runs a guest CPU: finds or makes blocks, enters them, and handles every way out of them.
 #pragma once
+#include <bitset>
 #include <new>
 
 #include "base/trace.hpp"
@@ -186,6 +187,12 @@ class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
 
     // fill.cpp
     bool fill(u64 va, bool write);
+    bool takes_window_slot(u64 va);
+
+    // window.cpp
+    void place_window(unsigned slot);
+    void leave_window_slot();  // which the guest wants for itself
+    bool root_has(unsigned slot);
     u64 tlb_half_of(const Translation&, bool write);
 
     // flush.cpp
@@ -254,6 +261,11 @@ class Runtime final : public Platform, public PhysicalMap::CodeWatcher {
     Decoded decoded_;
     alignas(Block) u8 builder_[sizeof(Block)];
     alignas(16) u8 crossing_[16];
+
+    // The user window's top-level slot, and those that the guest was seen to use.
+    static constexpr unsigned slots = 512, first_window_slot = 256;
+    unsigned window_slot_ = slots;
+    std::bitset<slots> guest_slots_;
 
     // An interrupted instruction that is being finished in the region's slot.
     struct Step {

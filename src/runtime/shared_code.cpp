@@ -200,6 +200,14 @@ void indirect(Assembler& as, bool user) {
     }
 }
 
+// A return to the address that marks the ring's empty entries has popped one: it stays. (Any address may be returned to, so
+// there is no mark that none has.)
+void no_prediction(Assembler& as, BlockStore::Region& r) {
+    r.shared.no_prediction = r.begin + as.size() / 4;
+    as.addi_d(host::return_ring, host::return_ring, 16);
+    as.b((r.shared.indirect - r.shared.no_prediction - 1) * 4);
+}
+
 }  // namespace
 
 void write_shared_code(BlockStore::Region& r, bool user, bool lasx) {
@@ -209,6 +217,7 @@ void write_shared_code(BlockStore::Region& r, bool user, bool lasx) {
     write_x87_code(as, r, user);
     r.shared.indirect = r.begin + as.size() / 4;
     indirect(as, user);
+    no_prediction(as, r);
     r.shared.strings = r.begin + as.size() / 4;
     write_string_code(as, r.shared, lasx);
     r.shared.end = r.begin + as.size() / 4;

@@ -11,7 +11,7 @@ struct Stats {
     u64 interrupts_host = 0, interrupts_guest = 0, steps = 0, halts = 0;
     static constexpr unsigned mnemonics = 2048;
     u64 in_cpp[mnemonics] = {};  // instructions that ran in C++, by mnemonic
-    u64 tlb_page_flushes = 0, tlb_space_flushes = 0, tlb_all_flushes = 0, space_switches = 0, epochs = 0;
+    u64 tlb_page_flushes = 0, tlb_space_flushes = 0, tlb_all_flushes = 0, space_switches = 0, epochs = 0, window_moves = 0;
 };
 
 struct Counter {
@@ -27,6 +27,6 @@ constexpr Counter counters[] = {
     {"interpreted", &Stats::interpreted}, {"faults", &Stats::faults}, {"page_faults", &Stats::page_faults},
     {"device_accesses", &Stats::device_accesses}, {"unaligned_atomics", &Stats::unaligned_atomics}, {"float_traps", &Stats::float_traps},
     {"interrupts_host", &Stats::interrupts_host}, {"interrupts_guest", &Stats::interrupts_guest}, {"steps", &Stats::steps},
-    {"halts", &Stats::halts}};
+    {"halts", &Stats::halts}, {"window_moves", &Stats::window_moves}};
 
 }  // namespace bmbt

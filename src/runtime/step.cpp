@@ -183,6 +183,7 @@ bool Runtime::boundary_or_step(u64 pc) {
     }
     bool in_flag_bits = p >= r.shared.flag_bits && p < r.shared.indirect;
     if (p >= r.shared.indirect && p < r.shared.strings) {
+        if (p == r.shared.no_prediction) v_.host.temp[host::return_ring.number - la64::t0.number] += 16;
         v_.rip = v_.host.temp[1];
         if (!reachable(v_.rip) && back_to_branch(block_called_from(v_.host.temp[9]), true)) interpret_one();
         return true;
@@ -200,6 +201,7 @@ bool Runtime::boundary_or_step(u64 pc) {
         if (offset < e.begin || offset >= e.end) continue;
         if (offset >= e.check) {
             v_.rip = e.target;
+            if (!reachable(e.target) && back_to_branch(id, false)) interpret_one();  // the branch faults, not what is there
             return true;
         }
         Copier c(b, store_, r, as_user, offset, e.check);

@@ -1,7 +1,8 @@
 // REP MOVS and REP STOS upwards with 64-bit addresses, for as long as whole pieces can be moved. Called with link; RSI, RDI and
 // RCX are exact before each load and store, so a fault anywhere goes on in C++ with what is left, and doing a piece again does
 // no harm. Their updates after a piece are ADDI.Ds alone, which Runtime::finish_piece completes at an interrupt. What is
-// left when a routine returns (RCX not 0) is for C++: source and destination overlap within a piece.
+// left when a routine returns (RCX not 0) is for C++: source and destination overlap within a piece. Two addresses of one
+// frame agree in their last 12 bits; what would overlap within a piece if they are such goes in small ones.
 #include "runtime/block_store.hpp"
 
 namespace bmbt {
@@ -17,25 +18,36 @@ class Routine {
     Routine(Assembler& as, bool wide, bool moves, unsigned size_log2) : as(as), wide_(wide), moves_(moves), log2_(size_log2) {}
 
     void write() {
-        Label back;
+        Label back, apart, elements, eights;
         if (moves_) {
-            // Overlap: -piece < RDI - RSI < piece.
             as.sub_d(t0, rdi, rsi);
-            as.addi_d(t0, t0, piece - 1);
-            as.sltui(t0, t0, 2 * piece - 1);
-            as.bnez(t0, back);
+            closer_than(piece, t0, false, back);
+            as.bstrpick_d(t0, t0, 11, 0);
+            as.beqz(t0, apart);  // one byte at both, or bytes that have nothing to do with each other
+            if (log2_ < 3) closer_than(8, t0, true, elements);
+            closer_than(piece, t0, true, eights);
         } else {
             splat();
         }
+        as.bind(apart);
         while_at_least(piece);
         while_at_least(32);
+        as.bind(eights);
         if (log2_ < 3) while_at_least(8);
+        as.bind(elements);
         while_at_least(1 << log2_);
         as.bind(back);
         as.jr(host::link);
     }
 
  private:
+    // Jumps if -bytes < distance < bytes, modulo 4096 or not. t1 is lost.
+    void closer_than(int bytes, Gpr distance, bool in_page, Label& to) {
+        as.addi_d(t1, distance, bytes - 1);
+        if (in_page) as.bstrpick_d(t1, t1, 11, 0);
+        as.sltui(t1, t1, 2 * bytes - 1);
+        as.bnez(t1, to);
+    }
     void splat() {
         static constexpr void (Assembler::*wide[])(Xr, Gpr) = {&Assembler::xvreplgr2vr_b, &Assembler::xvreplgr2vr_h, &Assembler::xvreplgr2vr_w, &Assembler::xvreplgr2vr_d};
         static constexpr void (Assembler::*narrow[])(Vr, Gpr) = {&Assembler::vreplgr2vr_b, &Assembler::vreplgr2vr_h, &Assembler::vreplgr2vr_w, &Assembler::vreplgr2vr_d};

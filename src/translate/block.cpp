@@ -1,6 +1,8 @@
 // Guest registers, instruction boundaries, calls of C++ and ways out of a block.
 #include "translate/block.hpp"
 
+#include <new>
+
 #include "cpu/vcpu_offsets.inc"
 
 namespace bmbt {
@@ -336,8 +338,18 @@ void Block::exit_return(Gpr target) {
     ended_ = true;
 }
 
+void Block::restart() {
+    const unsigned top = x87_expected_top_;
+    const u8 tag = x87_expected_tag_;
+    as.rewind(0);
+    new (this) Block(as, shared_, mode, start_rip_, cs_base_, id_);
+    expect_x87(top, tag);
+}
+
 void Block::callout() {
-    in_cpp_ |= u64{1} << (insn_count_ - 1);
+    const u64 own = u64{1} << (insn_count_ - 1);
+    in_cpp_ |= own;
+    if (flags_.kind == FlagState::Kind::Dead) callouts_without_flags_ |= own;
     emit_gate(cpp_number(insn_count_ - 1));
     pending_ = sign32_ = zero32_ = offset16_known_ = 0;
     for (u8& known : not_denormal_) known = 0;

@@ -119,6 +119,7 @@ struct SharedCode {
     const u32* flag_bits = nullptr;      // the flags to bits in flag_a, called with link; clobbers t6, t7
     // Goes on at the RIP in t1 through the jump cache; clobbers t0, t2-t4. Called with link, for C++ to know from where.
     const u32* indirect = nullptr;
+    const u32* no_prediction = nullptr;  // where the ring's empty entries lead
     const u32* movs[4] = {};             // REP MOVS and STOS by log2 of the element's bytes, called with link; see
     const u32* stos[4] = {};             // runtime/string_code.cpp
     const u32* strings = nullptr;        // where these begin
@@ -256,6 +257,10 @@ class Block {
     void exit_return(Gpr target);         // ends the block: a return to target
     // The instruction runs in C++; code goes on behind it if it does not branch.
     void callout();
+    // Instructions that did so while nobody kept the flags before them: an interrupt behind one would show others.
+    u64 callouts_without_flags() const { return callouts_without_flags_; }
+    // Forgets everything written, for another beginning.
+    void restart();
     // A rare case of an instruction whose common case is inline: jumps to C++, which runs the instruction whole and goes on
     // behind it by a new dispatch. Branch to the label before any effect.
     Label& slow_path();
@@ -329,7 +334,7 @@ class Block {
     u64 start_rip_, cs_base_;
     u32 id_;
     const Insn* insn_ = nullptr;
-    u64 rip_ = 0, flags_live_ = 0, in_cpp_ = 0;
+    u64 rip_ = 0, flags_live_ = 0, in_cpp_ = 0, callouts_without_flags_ = 0;
     unsigned insn_count_ = 0, exit_count_ = 0, cold_count_ = 0, temps_used_ = 0, vector_temps_used_ = 0, snapshot_count_ = 0;
     bool ended_ = false, full_ = false, out_of_temps_ = false, sets_if_ = false, shadow_next_ = false, shadowed_ = false;
     Progress start_;  // of the current instruction

@@ -74,7 +74,10 @@ void decode_block(const Source& source, Mode mode, Decoded& out) {
     }
 }
 
-void generate(Block& b, const Source& source, const Decoded& code) {
+namespace {
+
+// `in_cpp`: instructions that are known to become callouts.
+void generate_once(Block& b, const Source& source, const Decoded& code, u64 in_cpp) {
     // Backward: which flags anyone can see after each instruction. A fault, a call of C++ or an exit shows all of them.
     u8 live[Block::max_insns];
     u64 after = flag::arithmetic;
@@ -84,7 +87,7 @@ void generate(Block& b, const Source& source, const Decoded& code) {
         live[n] = pack(after);
         const Row* row = row_of(i);
         if (row) after = (after & ~flags_written(*row, i)) | row->reads;
-        if (may_fault(row, i) || !inline_here(b, row, i)) after = flag::arithmetic;
+        if (bit(in_cpp, n) || may_fault(row, i) || !inline_here(b, row, i)) after = flag::arithmetic;
     }
     u64 rip = source.rip;
     for (unsigned n = 0; n < code.count && !b.ended() && !b.failed(); n++) {
@@ -107,6 +110,18 @@ void generate(Block& b, const Source& source, const Decoded& code) {
     }
     if (b.mode.code_size() != x86::CodeSize::Bits64) rip &= mask(32);  // 16-bit code, too, runs on to 10000h, beyond its segment
     b.finish(rip);
+}
+
+}  // namespace
+
+void generate(Block& b, const Source& source, const Decoded& code) {
+    generate_once(b, source, code, 0);
+    // Some rows find out late that the instruction is for C++.
+    for (u64 in_cpp = 0; u64 more = b.callouts_without_flags() & ~in_cpp;) {
+        in_cpp |= more;
+        b.restart();
+        generate_once(b, source, code, in_cpp);
+    }
 }
 
 }  // namespace bmbt

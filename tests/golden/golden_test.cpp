@@ -43,6 +43,7 @@ std::string translated(unsigned bits, char kind, const std::vector<u8>& code) {
     auto block = std::make_unique<Block>(as, shared, mode, source.rip, source.cs_base, 1);
     generate(*block, source, *decoded);
     if (block->failed()) return "    does not fit\n";
+    EXPECT_EQ(block->callouts_without_flags(), 0u);
     u32 end = block->main_size();
     for (unsigned n = 0; n < block->exits(); n++)
         if (block->exit(n).begin < end && block->exit(n).end == block->main_size()) end = block->exit(n).begin;

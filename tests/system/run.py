@@ -27,6 +27,7 @@ cpu: model={model}, count=1, ips=50000000, reset_on_triple_fault=1, ignore_bad_m
 romimage: file={rom}
 display_library: rfb, options="timeout=0"
 com1: enabled=1, mode=file, dev={serial}
+sound: waveoutdrv=dummy, waveindrv=dummy, midioutdrv=dummy
 log: {folder}/log
 panic: action=fatal
 """

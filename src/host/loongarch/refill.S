@@ -176,6 +176,11 @@ refill_pair:    // t3 even leaf, t5 odd leaf
     andi    $t1, $t1, 0x40
     vcpu_physical $t0
     bnez    $t1, refill_mixed_global
+    andi    $t1, $t3, 0x40
+    beqz    $t1, 3f
+    // Global: one that was filled as not global, in another address space, may not stay beside it.
+    ld.bu   $t1, $t0, VCPU_REFILL_FLAGS + REFILL_FLAGS_MIXED_GLOBAL
+    bnez    $t1, refill_slow
 3:  csrwr   $t3, CSR_TLBRELO0
     csrwr   $t5, CSR_TLBRELO1
     tlbfill

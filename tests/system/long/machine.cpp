@@ -122,6 +122,7 @@ const Trap& run(const Regs& r) {
 }
 
 void check_pages();
+void check_addresses();
 void check_segment_loads();
 void check_faults();
 void check_control();
@@ -155,6 +156,7 @@ extern "C" void main() {
     check_segment_loads();
     check_faults();
     check_pages();
+    check_addresses();
     check_control();
     check_privilege();
     check_gates();

@@ -137,6 +137,22 @@ void check_other_mappings() {
             .is("first", first, 7)
             .is("low half", low, 8)
             .is("high half", high, 0x0100'0008);
+        // The same with one frame at both addresses.
+        next[Pte] = frame_pool | pte::p | pte::w | pte::u;
+        next.flush();
+        write_function(frame_pool + 0xffd, 7);
+        at<u32>(frame_pool) = 0xc3'0000;
+        const u64 one = call(linear + 0xffd, as_user);
+        at<u8>(frame_pool + 0xffe) = 8;
+        const u64 two = call(linear + 0xffd, as_user);
+        at<u8>(frame_pool + 1) = 1;
+        const u64 three = call(linear + 0xffd, as_user);
+        Check(Name("instruction over two pages of one frame changed") << level)
+            .is("first", one, 7)
+            .is("low half", two, 8)
+            .is("high half", three, 0x0100'0008);
+        next[Pte] = (frame_pool + 4096) | pte::p | pte::w | pte::u;
+        next.flush();
         // Another frame at the same address.
         write_function(frame_pool + 0x2100, 9);
         m[Pte] = (frame_pool + 0x2000) | pte::p | pte::w | pte::u;
