@@ -27,13 +27,14 @@ struct KernelRound {
     bool tells;         // print every trap
 
     void fill();
-    // False: a slot came to no end, so the sum says nothing.
+    // False: a slot came to no end or may have read a clock, so the sum says nothing.
     bool run(Sum&);
     void add_memory(Sum& sum) const { sum.add(frames, arena_bytes); }
 
  private:
     u64 some_value();
     void aim(Regs&, unsigned gpr);
+    bool reads_clock() const;
     bool inside(uptr pointer) const { return pointer - mode.base < arena_bytes; }
     void tell(unsigned slot, const Trap&, const u64 (&control)[3]) const;
 };
