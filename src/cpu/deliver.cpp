@@ -30,11 +30,15 @@ u64 pushed_flags(const Vcpu& v, const Delivery& d) {
     return flags | (fault_class ? flag::rf : 0);
 }
 
-void enter_handler(Vcpu& v, bool clear_if, u64 also_clear) {
-    v.system_flags &= ~(flag::tf | flag::rf | also_clear | (clear_if ? flag::if_ : 0));
+void go_on(Vcpu& v) {
     v.shadow = v.shadow_blocks_nmi = false;
     v.halted = false;
     v.rip = v.next_rip;
+}
+
+void enter_handler(Vcpu& v, bool clear_if, u64 also_clear) {
+    v.system_flags &= ~(flag::tf | flag::rf | also_clear | (clear_if ? flag::if_ : 0));
+    go_on(v);
 }
 
 Guest<> deliver_real(Vcpu& v, const Delivery& d) {
@@ -93,8 +97,8 @@ Guest<CodeTarget> handler_code(Vcpu& v, const Delivery& d, const IdtGate& g) {
     if (!e.is_code() || e.dpl() > v.cpl) return gp(error);
     if (v.long_mode() && (!e.long_code() || e.big())) return gp(error);
     unsigned cpl = e.conforming() ? static_cast<unsigned>(v.cpl) : e.dpl();
-    if (v.v8086() && cpl != 0) return gp(error);
     if (!e.present()) return fault(Vector::Np, error);
+    if (v.v8086() && cpl != 0) return gp(error);
     CHECK(mark_accessed(v, e));
     CodeTarget t{.cs = e.segment((g.selector & ~3u) | cpl), .cpl = cpl, .rip = g.offset};
     if (auto ok = check_rip(v, t.cs, t.rip); !ok) return gp(ext);
@@ -111,7 +115,7 @@ Guest<> deliver_long(Vcpu& v, const Delivery& d, const IdtGate& g) {
         s.sp = TRY(tss64_rsp(v, t.cpl, d.ext()));
     s.sp &= ~u64{15};
     u64 items[6] = {v.seg[Ss].selector, v.gpr[Rsp], pushed_flags(v, d), v.seg[Cs].selector, d.return_rip, d.error};
-    CHECK(push_frame(v, s, items, d.has_error ? 6 : 5, 8));
+    CHECK(push_frame(v, s, items, d.has_error ? 6 : 5, 8, d.ext()));
     commit(v, t);
     if (inward) set_segment(v, Ss, flat_stack(t.cpl, t.cpl));
     v.gpr[Rsp] = s.sp;
@@ -127,7 +131,7 @@ Guest<> deliver_from_v8086(Vcpu& v, const Delivery& d, const IdtGate& g, const C
     // The stack is checked as protected mode has it, although the CPU is still in virtual-8086 mode.
     u64 flags = v.system_flags;
     v.system_flags &= ~flag::vm;
-    auto pushed = push_frame(v, s, items, d.has_error ? 10 : 9, g.size);
+    auto pushed = push_frame(v, s, items, d.has_error ? 10 : 9, g.size, (s.ss.selector & ~3u) | d.ext());
     v.system_flags = flags;
     CHECK(pushed);
     v.system_flags &= ~flag::vm;
@@ -139,27 +143,36 @@ Guest<> deliver_from_v8086(Vcpu& v, const Delivery& d, const IdtGate& g, const C
     return {};
 }
 
+// The flags are the new task's own, TF and RF too. Its T bit traps behind the error code.
+Guest<> deliver_to_task(Vcpu& v, const Delivery& d, const IdtGate& g) {
+    auto switched = switch_task(v, g.selector, TaskSwitch::Gate, d.return_rip, pushed_flags(v, d), d.ext());
+    if (!switched && !switched.error().trap) return switched;
+    if (d.has_error) {
+        StackView s = current_stack(v);
+        const u64 error = d.error;
+        CHECK(push_frame(v, s, &error, 1, v.tr.access & 8 ? 4 : 2, d.ext()));
+        commit_sp(v, s);
+    }
+    go_on(v);
+    return switched;
+}
+
 Guest<> deliver_protected(Vcpu& v, const Delivery& d) {
     IdtGate g = TRY(idt_gate(v, d));
     if (v.long_mode()) return deliver_long(v, d, g);
-    if (g.task) {
-        CHECK(switch_task(v, g.selector, TaskSwitch::Gate, d.return_rip));
-        if (d.has_error) CHECK(push(v, d.error, v.tr.access & 8 ? 4 : 2));
-        enter_handler(v, false, 0);
-        return {};
-    }
+    if (g.task) return deliver_to_task(v, d, g);
     CodeTarget t = TRY(handler_code(v, d, g));
     if (v.v8086()) return deliver_from_v8086(v, d, g, t);
     if (t.cpl == v.cpl) {
         StackView s = current_stack(v);
         u64 items[] = {pushed_flags(v, d), v.seg[Cs].selector, d.return_rip, d.error};
-        CHECK(push_frame(v, s, items, d.has_error ? 4 : 3, g.size));
+        CHECK(push_frame(v, s, items, d.has_error ? 4 : 3, g.size, d.ext()));
         commit(v, t);
         commit_sp(v, s);
     } else {
         StackView s = TRY(inner_stack(v, t.cpl, d.ext()));
         u64 items[] = {v.seg[Ss].selector, v.gpr[Rsp], pushed_flags(v, d), v.seg[Cs].selector, d.return_rip, d.error};
-        CHECK(push_frame(v, s, items, d.has_error ? 6 : 5, g.size));
+        CHECK(push_frame(v, s, items, d.has_error ? 6 : 5, g.size, (s.ss.selector & ~3u) | d.ext()));
         commit(v, t);
         set_segment(v, Ss, s.ss);
         commit_sp(v, s);
@@ -197,7 +210,11 @@ Severity severity(Vector v) {
 // What a fault does besides running its handler.
 void note(Vcpu& v, const Fault& f) {
     if (f.vector == Vector::Pf) v.cr2 = f.address;
-    if (f.vector == Vector::Db) v.dr[6] = (v.dr[6] & ~u64{15}) | f.dr6, v.dr[7] &= ~u64{1 << 13};
+    if (f.vector == Vector::Db) {
+        v.dr[6] = (v.dr[6] & ~u64{15}) | f.dr6;
+        v.dr[7] &= ~u64{1 << 13};
+        v.debug_ctl &= ~debug_ctl_btf;
+    }
 }
 
 // `first` failed to be delivered with `second`. What is to be delivered now; false: nothing, the CPU shuts down.

@@ -83,7 +83,11 @@ Guest<> store_table(Vcpu& v, const Insn& i, const TableRegister& t) {
     u8 image[10];
     for (unsigned n = 0; n < 2; n++) image[n] = t.limit >> 8 * n;
     for (unsigned n = 0; n < 8; n++) image[2 + n] = t.base >> 8 * n;
-    return put_bytes(v, i, image, v.code64() ? 10 : 6);
+    // Two accesses as far as their alignment goes: "Segment Descriptor Tables".
+    const unsigned base_size = v.code64() ? 8 : 4;
+    const u64 at = TRY(operand_address(v, i, 2, true));
+    CHECK(operand_address(v, i, base_size, true, 2));
+    return write(v, at, image, 2 + base_size);
 }
 
 Guest<> load_table(Vcpu& v, const Insn& i, TableRegister& t) {

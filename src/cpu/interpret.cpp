@@ -63,6 +63,7 @@ Guest<Insn> fetch(Vcpu& v) {
     if ((e == DecodeError::Truncated || e == DecodeError::TooLong) && have < allowed) {
         u64 next = linear + have;
         if (!v.code64()) next &= 0xffff'ffff;
+        else if (!canonical(next)) return gp();
         TRY(translate(v, next, allowed - have, access)).load(v, bytes + have);
         e = decoded(allowed);
     }
@@ -99,10 +100,12 @@ Guest<> interpret(Vcpu& v) {
         v.breakpoint_hits = hit_before;
         return done;
     }
+    const bool branched = v.next_rip != following_rip(v, insn);
     v.rip = v.next_rip;
     if (v.rip == at && (insn.rep || insn.repne)) v.system_flags |= resumed;  // it has not ended
     const bool cleared = clears_trap(insn) && !(v.system_flags & flag::tf);
-    const u64 traps = v.breakpoint_hits | (single_step && !cleared ? 1 << 14 : 0);
+    const bool steps = single_step && !cleared && (branched || !(v.debug_ctl & debug_ctl_btf));
+    const u64 traps = v.breakpoint_hits | (steps ? 1 << 14 : 0);
     if (traps && !v.shadow_blocks_nmi) return std::unexpected(Fault{.vector = Vector::Db, .dr6 = traps, .trap = true});
     return {};
 }

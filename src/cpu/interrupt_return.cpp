@@ -104,6 +104,7 @@ Guest<> finish_return(Vcpu& v, const Return& r, StackView s, unsigned items, uns
     const unsigned cpl = r.cs.selector & 3;
     const bool outward = cpl > v.cpl;
     if (!r.pops_stack) {
+        CHECK(check_rip(v, r.cs, r.rip));
         commit_sp(v, s, s.sp + items * size + release);
         commit(v, {.cs = r.cs, .cpl = v.cpl, .rip = r.rip});
         return {};
@@ -112,6 +113,7 @@ Guest<> finish_return(Vcpu& v, const Return& r, StackView s, unsigned items, uns
     above.sp += release;
     u64 sp = TRY(peek(v, above, items, size)), ss = TRY(peek(v, above, items + 1, size));
     Segment stack = TRY(stack_for_return(v, ss, r.cs));
+    CHECK(check_rip(v, r.cs, r.rip));
     commit(v, {.cs = r.cs, .cpl = cpl, .rip = r.rip});
     set_segment(v, Ss, stack);
     StackView to = current_stack(v);
@@ -130,14 +132,13 @@ Guest<> iret(Vcpu& v, const Insn& i) {
     if (v.system_flags & flag::nt) {
         if (v.long_mode()) return gp();
         u16 link = TRY(read(v, v.tr.base & 0xffff'ffff, Width::Word, As::Supervisor));
-        return switch_task(v, link, TaskSwitch::Return, following_rip(v, i));
+        return switch_task(v, link, TaskSwitch::Return, following_rip(v, i), rflags(v) & ~flag::rf);
     }
     StackView s = current_stack(v);
     u64 rip = TRY(peek(v, s, 0, size)), selector = TRY(peek(v, s, 1, size)), flags = TRY(peek(v, s, 2, size));
     if (size == 4 && flags & flag::vm && v.cpl == 0 && !v.long_mode())
         return iret_to_v8086(v, s, rip, selector & 0xffff, flags);
     Segment cs = TRY(code_segment_for_return(v, selector));
-    CHECK(check_rip(v, cs, rip));
     u64 writable = writable_flags(v, size);
     bool pops_stack = v.code64() || (cs.selector & 3u) > v.cpl;
     CHECK(finish_return(v, {cs, rip, pops_stack}, s, 3, size, 0));
@@ -158,7 +159,6 @@ Guest<> far_return(Vcpu& v, const Insn& i) {
         return {};
     }
     Segment cs = TRY(code_segment_for_return(v, selector));
-    CHECK(check_rip(v, cs, rip));
     return finish_return(v, {cs, rip, (cs.selector & 3u) > v.cpl}, s, 2, size, release);
 }
 

@@ -177,7 +177,10 @@ Guest<> write_msr(Vcpu& v, u32 n, u64 value) {
         case pred_cmd:
             if (value & ~u64{1}) return gp();  // IBPB: nothing of ours predicts across it
             return {};
-        case debug_ctl: v.debug_ctl = value & 3; return {};
+        case debug_ctl:
+            if (value & ~(debug_ctl_lbr | debug_ctl_btf)) return gp();
+            v.debug_ctl = value;  // branches are not recorded: there are no MSRs to read them from
+            return {};
         case msr::bios_sign:
         case msr::bios_update: return {};  // microcode: nothing to load
         default: return gp();

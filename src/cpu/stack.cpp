@@ -19,11 +19,14 @@ Guest<Stretch> stack_place(Vcpu& v, const StackView& s, u64 displacement, unsign
     return translate(v, linear, size, write, s.as);
 }
 
-Guest<> push_frame(Vcpu& v, StackView& s, const u64* items, unsigned count, unsigned size) {
+Guest<> push_frame(Vcpu& v, StackView& s, const u64* items, unsigned count, unsigned size, u32 ss_error) {
     constexpr unsigned most = 40;  // a call gate's 31 parameters and what goes around them
     Stretch place[most];
-    for (unsigned n = 0; n < count && n < most; n++)
-        place[n] = TRY(stack_place(v, s, -u64{size} * (n + 1), size, true));
+    for (unsigned n = 0; n < count && n < most; n++) {
+        auto p = stack_place(v, s, -u64{size} * (n + 1), size, true);
+        if (!p) return p.error().vector == Vector::Ss ? fault(Vector::Ss, ss_error) : std::unexpected(p.error());
+        place[n] = *p;
+    }
     for (unsigned n = 0; n < count && n < most; n++) place[n].store(v, &items[n]);
     s.sp = (s.sp & ~s.mask()) | ((s.sp - u64{size} * count) & s.mask());
     return {};

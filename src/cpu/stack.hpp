@@ -23,8 +23,9 @@ x86::Guest<Stretch> stack_place(Vcpu&, const StackView&, u64 displacement, unsig
 inline x86::Guest<u64> peek(Vcpu& v, const StackView& s, unsigned n, unsigned size) {
     return TRY(stack_place(v, s, u64{n} * size, size, false)).load(v);
 }
-// Pushes items[0], items[1], ... : all places are checked before the first is written. Moves s.sp.
-x86::Guest<> push_frame(Vcpu&, StackView& s, const u64* items, unsigned count, unsigned size);
+// Pushes items[0], items[1], ... : all places are checked before the first is written. Moves s.sp. `ss_error`: the error code of
+// a #SS, for a stack that is being switched to and while an event is delivered.
+x86::Guest<> push_frame(Vcpu&, StackView& s, const u64* items, unsigned count, unsigned size, u32 ss_error = 0);
 // Writes the stack pointer, as wide as the stack is.
 void commit_sp(Vcpu&, const StackView&);
 void commit_sp(Vcpu&, const StackView&, u64 sp);

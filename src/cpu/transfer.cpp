@@ -22,7 +22,7 @@ Guest<> check_rip(const Vcpu& v, const Segment& cs, u64 rip) {
 
 void commit(Vcpu& v, const CodeTarget& t) {
     set_code_segment(v, t.cs, t.cpl);
-    v.next_rip = t.rip;
+    v.next_rip = v.long_mode() && t.cs.long_code() ? t.rip : t.rip & 0xffff'ffff;
 }
 
 // --- Near
@@ -195,7 +195,7 @@ Guest<> call_inward(Vcpu& v, const Gate& g, const CodeTarget& t, u64 return_rip)
     for (unsigned n = g.parameters; n-- > 0;) items[count++] = TRY(peek(v, from, n, g.size));
     items[count++] = v.seg[Cs].selector;
     items[count++] = return_rip;
-    CHECK(push_frame(v, to, items, count, g.size));
+    CHECK(push_frame(v, to, items, count, g.size, v.long_mode() ? 0 : to.ss.selector & ~3u));
     commit(v, t);
     set_segment(v, Ss, to.ss);
     commit_sp(v, to);
@@ -243,7 +243,7 @@ Guest<> far(Vcpu& v, const Insn& i, bool call) {
                 if (!e.present()) return fault(Vector::Np, error);
                 tss = e.gate_selector();
             }
-            return switch_task(v, tss, call ? TaskSwitch::Call : TaskSwitch::Jump, back);
+            return switch_task(v, tss, call ? TaskSwitch::Call : TaskSwitch::Jump, back, rflags(v) & ~flag::rf);
         }
         default: return gp(error);
     }

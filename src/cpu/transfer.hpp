@@ -42,9 +42,10 @@ x86::Guest<x86::Segment> code_segment_for_return(Vcpu&, u16 selector);
 x86::Guest<> check_rip(const Vcpu&, const x86::Segment& cs, u64 rip);
 void commit(Vcpu&, const CodeTarget&);
 
-// Hardware task switch, by JMP, CALL, IRET or a task gate.
+// Hardware task switch, by JMP, CALL, IRET or a task gate. The old task goes on at return_rip with `flags`; `ext` is bit 0 of error
+// codes. A fault that is a trap (of the new task's T bit) comes after a switch that is done.
 enum class TaskSwitch : u8 { Jump, Call, Return, Gate };
-x86::Guest<> switch_task(Vcpu&, u16 selector, TaskSwitch, u64 return_rip);
+x86::Guest<> switch_task(Vcpu&, u16 selector, TaskSwitch, u64 return_rip, u64 flags, u32 ext = 0);
 // A TSS's stack for a privilege level: legacy modes.
 x86::Guest<StackView> inner_stack(Vcpu&, unsigned cpl, u32 ext);
 // RSPn (n < 3) or ISTn (index 3 + n, n from 1) of a 64-bit TSS.

@@ -89,33 +89,43 @@ Guest<> save_image(Vcpu& v, bool wide, u32 eip, u32 eflags) {
     return write(v, (v.tr.base + start) & 0xffff'ffff, bytes, at, As::Supervisor);
 }
 
-Guest<> load_task_segments(Vcpu& v, const TaskImage& t, unsigned cpl) {
-    auto ts = [](u16 selector) { return fault(Vector::Ts, selector & ~3u); };
+// The new task's registers as its TSS has them: selectors without descriptors, which a fault in loading those shows.
+void load_selectors(Vcpu& v, const TaskImage& t) {
+    v.ldtr = {.selector = t.ldt, .access = 0, .limit = 0, .base = 0};
+    if (v.v8086()) {
+        for (Seg seg : {Es, Ss, Ds, Fs, Gs}) set_segment(v, seg, real_segment(v, seg, t.seg[seg]));
+        return set_code_segment(v, real_segment(v, Cs, t.seg[Cs]), 3);
+    }
+    for (Seg seg : {Es, Ss, Ds, Fs, Gs}) set_segment(v, seg, {.selector = t.seg[seg], .access = 0, .limit = 0});
+    set_code_segment(v, {.selector = t.seg[Cs], .access = 0, .limit = 0}, t.seg[Cs] & 3);
+}
+
+Guest<> load_task_segments(Vcpu& v, const TaskImage& t, u32 ext) {
+    auto ts = [ext](u16 selector) { return fault(Vector::Ts, (selector & ~3u) | ext); };
     if (t.ldt & 4) return ts(t.ldt);
-    if (null_selector(t.ldt))
-        v.ldtr = {.selector = t.ldt, .access = 0, .limit = 0, .base = 0};
-    else {
-        DescriptorEntry e = TRY(descriptor(v, t.ldt, Vector::Ts));
+    if (!null_selector(t.ldt)) {
+        DescriptorEntry e = TRY(descriptor(v, t.ldt, Vector::Ts, ext));
         if (!e.is_system() || e.type() != system_type::ldt || !e.present()) return ts(t.ldt);
         v.ldtr = e.segment(t.ldt);
     }
-    if (v.v8086()) {
-        for (Seg seg : {Es, Ss, Ds, Fs, Gs}) set_segment(v, seg, real_segment(v, seg, t.seg[seg]));
-        set_code_segment(v, real_segment(v, Cs, t.seg[Cs]), 3);
-        return {};
-    }
-    set_cpl(v, cpl);
-    set_segment(v, Ss, TRY(stack_segment(v, t.seg[Ss], cpl, Vector::Ts)));
+    if (v.v8086()) return {};
+    const unsigned cpl = v.cpl;
+    if (null_selector(t.seg[Ss])) return ts(0);
+    DescriptorEntry stack = TRY(descriptor(v, t.seg[Ss], Vector::Ts, ext));
+    if (!stack.writable_data()) return ts(t.seg[Ss]);
+    if (!stack.present()) return fault(Vector::Ss, (t.seg[Ss] & ~3u) | ext);
+    set_segment(v, Ss, TRY(stack_segment(v, t.seg[Ss], cpl, Vector::Ts, ext)));
     for (Seg seg : {Es, Ds, Fs, Gs}) {
         auto s = data_segment(v, seg, t.seg[seg]);
         if (!s && s.error().vector == Vector::Gp) return ts(t.seg[seg]);
+        if (!s && s.error().vector == Vector::Np) return fault(Vector::Np, s.error().error | ext);
         if (!s) return std::unexpected(s.error());
         set_segment(v, seg, *s);
     }
     if (null_selector(t.seg[Cs])) return ts(0);
-    DescriptorEntry e = TRY(descriptor(v, t.seg[Cs], Vector::Ts));
+    DescriptorEntry e = TRY(descriptor(v, t.seg[Cs], Vector::Ts, ext));
     if (!e.is_code() || (e.conforming() ? e.dpl() > cpl : e.dpl() != cpl)) return ts(t.seg[Cs]);
-    if (!e.present()) return fault(Vector::Np, t.seg[Cs] & ~3u);
+    if (!e.present()) return fault(Vector::Np, (t.seg[Cs] & ~3u) | ext);
     CHECK(mark_accessed(v, e));
     set_code_segment(v, e.segment(t.seg[Cs]), cpl);
     return {};
@@ -123,12 +133,12 @@ Guest<> load_task_segments(Vcpu& v, const TaskImage& t, unsigned cpl) {
 
 }  // namespace
 
-Guest<> switch_task(Vcpu& v, u16 selector, TaskSwitch kind, u64 return_rip) {
+Guest<> switch_task(Vcpu& v, u16 selector, TaskSwitch kind, u64 return_rip, u64 flags, u32 ext) {
     const bool back = kind == TaskSwitch::Return, nests = kind == TaskSwitch::Call || kind == TaskSwitch::Gate;
     const Vector wrong = back ? Vector::Ts : Vector::Gp;
-    const u32 error = selector & ~3u;
+    const u32 error = (selector & ~3u) | ext;
     if (null_selector(selector) || selector & 4) return fault(wrong, error);
-    DescriptorEntry e = TRY(descriptor(v, selector, wrong));
+    DescriptorEntry e = TRY(descriptor(v, selector, wrong, ext));
     const bool busy = e.type() & 2, wide = e.type() & 8;
     if (!e.is_system() || (e.type() & 5) != 1 || busy != back) return fault(wrong, error);
     if (!e.present()) return fault(Vector::Np, error);
@@ -136,7 +146,6 @@ Guest<> switch_task(Vcpu& v, u16 selector, TaskSwitch kind, u64 return_rip) {
 
     const Segment old = v.tr;
     TaskImage in = TRY(load_image(v, e.low.base(), wide));
-    u64 flags = rflags(v);
     if (back) flags &= ~flag::nt;
     CHECK(save_image(v, is_tss32(old), return_rip, flags));
     if (!nests) {
@@ -162,8 +171,9 @@ Guest<> switch_task(Vcpu& v, u16 selector, TaskSwitch kind, u64 return_rip) {
     for (unsigned n = 0; n < 8; n++) v.gpr[n] = in.gpr[n];
     v.dr[7] &= ~u64{0x155};
     v.rip = v.next_rip = in.eip;
-    CHECK(load_task_segments(v, in, v.v8086() ? 3 : in.seg[Cs] & 3));
-    CHECK(check_rip(v, v.seg[Cs], in.eip));
+    load_selectors(v, in);
+    CHECK(load_task_segments(v, in, ext));
+    if (!check_rip(v, v.seg[Cs], in.eip)) return gp(ext);
     v.platform->mode_changed(v);
     if (in.trap) return std::unexpected(Fault{.vector = Vector::Db, .dr6 = 1 << 15, .trap = true});
     return {};

@@ -121,6 +121,9 @@ struct Vcpu {
     bool v8086() const { return system_flags & x86::flag::vm; }
 };
 
+// Bits of IA32_DEBUGCTL. Intel SDM vol. 3, "IA32_DEBUGCTL MSR": record branches; single-step on branches alone.
+inline constexpr u64 debug_ctl_lbr = 1, debug_ctl_btf = 2;
+
 inline Xmm& vcpu_xmm(Vcpu& v, unsigned n) {
     if (!v.xmm_in_memory) {
         v.save_vectors(v);

@@ -154,7 +154,10 @@ void fxsave(const X87& x, bool wide, u8* image) {
         put_at<u32>(image, 16, static_cast<u32>(x.dp));
         put_at<u32>(image, 20, x.ds);
     }
-    for (unsigned i = 0; i < 8; ++i) put_register(image, 32 + 16 * i, x.reg(i));
+    for (unsigned i = 0; i < 8; ++i) {
+        put_register(image, 32 + 16 * i, x.reg(i));
+        put_at<u16>(image, 32 + 16 * i + 10, 0), put_at<u32>(image, 32 + 16 * i + 12, 0);  // reserved; processors write zeros
+    }
 }
 
 void fxrstor(X87& x, bool wide, const u8* image) {

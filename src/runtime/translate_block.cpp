@@ -100,6 +100,7 @@ u32 Runtime::translate_here(BlockKey key, u64 linear) {
         if (here != left || left >= 15 || left != page_size - (linear & (page_size - 1)) || left == allowed) return no_block;
         u64 next = linear + left;
         if (!v_.code64()) next &= 0xffff'ffff;
+        else if (!canonical(next)) return no_block;
         auto t = walk(memory_, v_.paging, next, {.write = false, .fetch = true, .user = user()});
         if (!t) return no_block;
         host_.large_pages().mark(next, t->page_size);

@@ -137,6 +137,7 @@ class InterpretedMachine final : public Platform, public MapListener {
     }
     const Decoded* decoded() {
         const bool wide = cpu.code64();
+        if (wide && !canonical(cpu.rip)) return nullptr;
         if (!wide && cpu.rip + 15 > cpu.seg[x86::Cs].limit) return nullptr;
         const u64 linear = wide ? cpu.rip : (cpu.seg[x86::Cs].base + cpu.rip) & 0xffff'ffff,
                   offset = linear % page_size;

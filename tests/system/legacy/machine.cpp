@@ -221,6 +221,7 @@ void check_limits();
 void check_gates();
 void check_tasks();
 void check_tasks16();
+void check_late_faults();
 void check_long_mode();
 void check_v8086();
 void check_pages();
@@ -242,6 +243,7 @@ extern "C" void main() {
     check_gates();
     check_tasks();
     check_tasks16();
+    check_late_faults();
     check_long_mode();
     check_v8086();
     check_pages();

@@ -125,6 +125,7 @@ void check_pages();
 void check_addresses();
 void check_segment_loads();
 void check_faults();
+void check_late_faults();
 void check_control();
 void check_debug();
 void check_interrupts();
@@ -155,6 +156,7 @@ extern "C" void main() {
     }
     check_segment_loads();
     check_faults();
+    check_late_faults();
     check_pages();
     check_addresses();
     check_control();
