@@ -110,6 +110,7 @@ Guest<> load_task_segments(Vcpu& v, const TaskImage& t, u32 ext) {
     }
     if (v.v8086()) return {};
     const unsigned cpl = v.cpl;
+    // Of SS the table of "Exception Conditions Checked During a Task Switch" has presence before levels.
     if (null_selector(t.seg[Ss])) return ts(0);
     DescriptorEntry stack = TRY(descriptor(v, t.seg[Ss], Vector::Ts, ext));
     if (!stack.writable_data()) return ts(t.seg[Ss]);

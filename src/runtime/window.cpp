@@ -17,16 +17,17 @@ void Runtime::place_window(unsigned slot) {
 // Whether the guest's tables lead anywhere in a slot.
 bool Runtime::root_has(unsigned slot) {
     const u64 root = v_.paging.cr3 & 0x000f'ffff'ffff'f000;
-    if (!(v_.paging.cr0 & x86::cr0::pg) || !v_.long_mode() || !memory_.frame(root).ram()) return false;
+    if (slot >= slots || !(v_.paging.cr0 & x86::cr0::pg) || !v_.long_mode() || !memory_.frame(root).ram()) return false;
     return reinterpret_cast<const u64*>(memory_.pointer(root))[slot] & 1;
 }
 
-// To the next slot of the upper half, which belongs to the kernel and so is not taken by chance, or else of the lower.
+// To the next slot of the upper half, which belongs to the kernel and so is not taken by chance, or else to the highest that is free
+// of the lower.
 void Runtime::leave_window_slot() {
     stats_.window_moves++;
     guest_slots_.set(window_slot_);
     for (unsigned n = 1; n < slots; n++) {
-        const unsigned slot = (first_window_slot + n) % slots;
+        const unsigned slot = n < slots - first_window_slot ? first_window_slot + n : slots - 1 - n;
         if (guest_slots_.test(slot) || root_has(slot)) continue;
         place_window(slot);
         forget_mappings();
