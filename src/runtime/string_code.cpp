@@ -18,19 +18,21 @@ class Routine {
     Routine(Assembler& as, bool wide, bool moves, unsigned size_log2) : as(as), wide_(wide), moves_(moves), log2_(size_log2) {}
 
     void write() {
-        Label back, apart, elements, eights;
+        Label back, apart, elements, eights, vectors;
         if (moves_) {
             as.sub_d(t0, rdi, rsi);
             closer_than(piece, t0, false, back);
             as.bstrpick_d(t0, t0, 11, 0);
             as.beqz(t0, apart);  // one byte at both, or bytes that have nothing to do with each other
             if (log2_ < 3) closer_than(8, t0, true, elements);
-            closer_than(piece, t0, true, eights);
+            closer_than(32, t0, true, eights);
+            closer_than(piece, t0, true, vectors);
         } else {
             splat();
         }
         as.bind(apart);
         while_at_least(piece);
+        as.bind(vectors);
         while_at_least(32);
         as.bind(eights);
         if (log2_ < 3) while_at_least(8);
