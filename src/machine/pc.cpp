@@ -80,7 +80,8 @@ void Pc::attach_ports() {
     ports_.attach(0xf1, 1, console_port_);
 }
 
-// Where QEMU has them; a later device takes ports from an earlier one, so these take the marks' port E9h.
+// Where QEMU has them; a later device takes ports from an earlier one, so these take the console's port E9h. Marks want
+// it too: the launcher refuses the pair.
 void Pc::attach_test_devices() {
     for (unsigned n = 0; n < TestLines::count; ++n) test_lines_.connect(n, n < 16 ? isa_[n] : ioapic_.pin(n));
     ports_.attach(0xe0, TestPorts::count, test_ports_);

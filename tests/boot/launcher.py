@@ -74,6 +74,7 @@ def bad_input(here):
     refused("--gdb 70000: not a TCP port; give a number from 1 to 65535", "--gdb", "70000")
     refused("--gdb-arch i486: not one of auto, x86-64, i386, i8086", "--gdb", "--gdb-arch", "i486")
     refused("--gdb-arch i386: belongs to --gdb; give that too", "--gdb-arch", "i386")
+    refused("--marks and --test-devices both take port E9h; give one of them", "--bios", "--test-devices", "--marks")
     refused("--fast: unknown option; see ./bmbt --help", "--fast")
     refused("--kernel: wants a value; see ./bmbt --help", "--kernel")
     refused("--kernel, --bios, --raw and --vectors exclude each other; give one of them",
