@@ -47,6 +47,7 @@ def protected_and_long_mode(guests):
     with machine:
         Gdb(port, "first", program).ends_well()
         symbols = subprocess.run(["nm", program], check=True, capture_output=True, text=True).stdout
+        Gdb(port, "registers", SYMBOLS=symbols).ends_well()
         Gdb(port, "long_mode", SYMBOLS=symbols).ends_well()
         killed = Gdb(port, "runs_for_ever", program)
         while killed.process.stdout.readline().strip() != "runs":

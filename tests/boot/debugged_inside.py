@@ -4,11 +4,16 @@ What to do is in the environment: PART names a function below, PORT is the guest
 
 import os
 import signal
+import sys
 import threading
 import time
 import traceback
 
 import gdb
+
+sys.path.insert(0, os.path.dirname(__file__))  # gdb has only its own modules
+sys.dont_write_bytecode = True
+import debugged_state
 
 PORT = os.environ["PORT"]
 
@@ -323,12 +328,112 @@ def leaves_and_comes_back():
     went_on_fast()
 
 
+def symbols_given():
+    """For a debugger of 64-bit code, which has none for this file."""
+    lines = (line.split() for line in os.environ["SYMBOLS"].splitlines())
+    return {name: int(address, 16) for address, _, name in lines}
+
+
+def interrupt():
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    run("continue")
+    check(getattr(stops[-1], "stop_signal", "") == "SIGINT", f"Ctrl-C: {stops[-1]}")
+
+
+def all_registers(user, odd):
+    """Read where translated code has just loaded them, behind steps and by Ctrl-C, then written; `odd`: control words with which the interpreter computes."""
+    symbols = symbols_given()
+    what = f"{'user' if user else 'kernel'} mode, {'odd' if odd else 'usual'} control words"
+
+    def same(got, want, where):
+        wrong = debugged_state.different(got, want)
+        check(not wrong, f"{what}, {where}:\n{wrong}")
+
+    def goes_to(name):
+        run(f"tbreak *{symbols[name]}")
+        run("continue")
+        at(symbols[name], f"{what}: a breakpoint")
+
+    goes_to("leaf")
+    model = debugged_state.Model(symbols, user, odd)
+    run(f"set {{unsigned short}}{symbols['state_fcw']} = {model.fctrl}")
+    run(f"set {{unsigned int}}{symbols['state_mxcsr']} = {model.mxcsr}")
+    run(f"set {{unsigned char}}{symbols['state_level']} = {int(user)}")
+    run(f"set $rsp = {symbols['stack']}")
+    run(f"set $rip = {symbols['case_state']}")
+    goes_to("state_loaded")
+    same(debugged_state.read(), model.state(), "at a breakpoint")
+    for place, change in (("at_exchange", model.add_halves),
+                          ("at_add", model.exchange), ("spin", lambda: model.add("rax", model.general["rbx"]))):
+        steps()
+        change()
+        at(symbols[place], f"{what}: a step")
+        same(debugged_state.read(), model.state(), f"a step to {place}")
+    places = {symbols[name]: name for name in ("spin", "spin1", "spin2", "spin3", "spin4")}
+    turns = []
+    for _ in range(4):
+        interrupt()
+        place = places.get(value("$rip"))
+        check(place, f"{what}: Ctrl-C in the loop")
+        got = debugged_state.read()
+        turns.append(got["r15"])
+        same(got, model.spinning(place, got["r15"]).state(), f"Ctrl-C at {place}")
+    check(len(set(turns)) == len(turns), f"the loop stands still: {turns}")
+    want = debugged_state.write() | {"rsp": symbols["user_stack"] - 256, "fs_base": symbols["other_fs"], "gs_base": symbols["other_gs"]}
+    for name in ("rsp", "fs_base", "gs_base"):
+        run(f"set ${name} = {want[name]}")
+    run(f"set $rip = {symbols['store_state']}")
+    same(debugged_state.read(), want, "what was written, read again")
+    goes_to("state_stored")
+    stored_as_written(symbols, want, same, what)
+
+
+def stored_as_written(symbols, want, same, what):
+    stored = debugged_state.Stored(symbols)
+    same(stored.state() | {"fs_base": want["fs_base"], "gs_base": want["gs_base"]}, want, "what the guest has of what was written")
+    flags = bytes(want["eflags"] >> bit & 1 for bit in (0, 2, 6, 7, 11))
+    check(stored.bytes("stored_conditions", 5) == flags, f"{what}: conditions {stored.bytes('stored_conditions', 5)}")
+    check(stored.number("stored_fs", 8) == 0xf5f5f5f5f5, f"{what}: FS has another base")
+    check(stored.number("stored_gs", 8) == 0x6565656565, f"{what}: GS has another base")
+    check(stored.number("stored_quotient", 4) == 0x3eaaaaaa, f"{what}: SSE rounds {stored.number('stored_quotient', 4):#x}")
+    check(stored.number("stored_mxcsr", 4, 4) == want["mxcsr"] | 0x20, f"{what}: MXCSR behind it")
+    check(stored.number("stored_st", 10) == 0x3ffdaaaaaaaaaaaaaaaa, f"{what}: x87 rounds {stored.number('stored_st', 10):#x}")
+    for n in range(3):
+        check(stored.number("stored_st", 10, 16 * (n + 1)) == want[f"st{n}"], f"{what}: FSTP of what was ST({n})")
+
+
+def registers():
+    for user in (False, True):
+        for odd in (False, True):
+            print(f"registers, user {user}, odd {odd}", flush=True)
+            all_registers(user, odd)
+
+
+def registers_of_32_bits():
+    go("case_state32")
+    stop_at("state32_loaded")
+    symbols = {name: value(f"&{name}") for name in ("stored_vectors", "stored_st", "stored_mxcsr")}
+    for n in range(8):
+        check(debugged_state.vector(n) == (0x0123456789abcdef + n) << 64 | 0x1111111111111111 * n + 1, f"XMM{n}")
+    check(debugged_state.stack(0) == debugged_state.INFINITY and debugged_state.stack(1) == debugged_state.PI, "ST(0), ST(1)")
+    check(value("$fstat") == 6 << 11 and value("$ftag") == 0x2fff, "FSW, FTW")
+    want = debugged_state.write_vectors(8)
+    run("set $mxcsr = 0x3f90")
+    run("set $st0 = -2.5")
+    run("set $st1 = $st0 * 3")
+    run("tbreak *&state32_stored")
+    run("continue")
+    stored = debugged_state.Stored(symbols)
+    for n in range(8):
+        check(stored.number("stored_vectors", 16, 16 * n) == want[f"xmm{n}"], f"XMM{n} that was written")
+    check(stored.number("stored_mxcsr", 4) == 0x3f90, "MXCSR that was written")
+    for n, number in enumerate((-2.5, -7.5)):
+        check(stored.number("stored_st", 10, 16 * n) == debugged_state.extended(number), f"ST({n}) that was written")
+
+
 def long_mode():
-    """SYSCALL and SYSRET, seen as by a debugger of 64-bit code, which has no symbols for this file."""
-    symbols = {}
-    for line in os.environ["SYMBOLS"].splitlines():
-        address, _, name = line.split()
-        symbols[name] = int(address, 16)
+    """SYSCALL and SYSRET, seen as by a debugger of 64-bit code."""
+    symbols = symbols_given()
     run(f"tbreak *{symbols['leaf']}")
     run("continue")
     run(f"set $rip = {symbols['case_long']}")
@@ -445,7 +550,7 @@ def comes_after_another():
 def first():
     check("protected, 32-bit code" in run("monitor cpu"), "not the guest's first instruction")
     at("_start", "the first instruction")
-    for part in (languages, interrupts, halts, instructions, frames_of_interrupts, spaces, system_registers, ends_of_guests):
+    for part in (languages, interrupts, halts, instructions, frames_of_interrupts, spaces, registers_of_32_bits, system_registers, ends_of_guests):
         print(part.__name__, flush=True)
         part()
     print("leaves_and_comes_back", flush=True)

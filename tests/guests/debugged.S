@@ -229,8 +229,10 @@ user_code_end:
 // 64-bit user code that calls the system, and comes back by SYSRET.
         .globl  case_long, before_syscall, behind_syscall, on_syscall, before_sysret
 case_long:
+        movl    $with_system_calls, %ebp
+enter_long_mode:                                // and to EBP
         cli
-        movl    $0x20, %eax                     // PAE
+        movl    $0x620, %eax                    // PAE, OSFXSR, OSXMMEXCPT
         movl    %eax, %cr4
         movl    $level4, %eax
         movl    %eax, %cr3
@@ -251,7 +253,9 @@ case_long:
         movl    %eax, %cr0
         ljmp    $code64, $1f
         .code64
-1:      pushq   $user_data
+1:      jmp     *%rbp
+with_system_calls:
+        pushq   $user_data
         pushq   $user_stack
         pushq   $2
         pushq   $user_code64
@@ -285,7 +289,212 @@ before_sysret:
         movl    %eax, %ss
         jmp     back
 
+// 64-bit code, in kernel or user mode as `state_level` says, that has known values in all registers and stores them all.
+        .macro  general_registers instruction
+        \instruction rax, 0
+        \instruction rcx, 1
+        \instruction rdx, 2
+        \instruction rbx, 3
+        \instruction rbp, 5
+        \instruction rsi, 6
+        \instruction rdi, 7
+        \instruction r8, 8
+        \instruction r9, 9
+        \instruction r10, 10
+        \instruction r11, 11
+        \instruction r12, 12
+        \instruction r13, 13
+        \instruction r14, 14
+        \instruction r15, 15
+        .endm
+        .macro  load_general name, number
+        movq    state_general + 8 * \number, %\name
+        .endm
+        .macro  store_general name, number
+        movq    %\name, stored_general + 8 * \number
+        .endm
+        .macro  vector_registers instruction
+        .irp    number, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+        \instruction \number
+        .endr
+        .endm
+        .macro  load_vector number
+        movups  state_vectors + 16 * \number, %xmm\number
+        .endm
+        .macro  store_vector number
+        movups  %xmm\number, stored_vectors + 16 * \number
+        .endm
+
+// The same in a few, in 32-bit code.
+        .code32
+        .globl  case_state32, state32_loaded, state32_stored
+case_state32:
+        cli
+        movl    $0x600, %eax                    // OSFXSR, OSXMMEXCPT
+        movl    %eax, %cr4
+        fninit
+        fldt    state_st
+        fldt    state_st + 32
+        .irp    number, 0, 1, 2, 3, 4, 5, 6, 7
+        load_vector \number
+        .endr
+state32_loaded:
+        .irp    number, 0, 1, 2, 3, 4, 5, 6, 7
+        store_vector \number
+        .endr
+        stmxcsr stored_mxcsr
+        fstpt   stored_st
+        fstpt   stored_st + 16
+state32_stored:
+        xorl    %eax, %eax
+        movl    %eax, %cr4
+        jmp     back
+
+        .globl  case_state, load_state, at_compare, state_loaded, at_exchange, at_add, spin, spin1, spin2, spin3, spin4, store_state, state_stored
+case_state:
+        movl    $with_state, %ebp
+        jmp     enter_long_mode
+        .code64
+with_state:
+        movl    $user_data, %eax
+        movl    %eax, %ds
+        movl    %eax, %es
+        movl    %eax, %fs
+        movl    %eax, %gs
+        movl    $0xc0000100, %ecx               // FS.base
+        movl    $state_fs, %eax
+        xorl    %edx, %edx
+        wrmsr
+        incl    %ecx                            // GS.base
+        movl    $state_gs, %eax
+        wrmsr
+        cmpb    $0, state_level
+        je      load_state
+        pushq   $user_data
+        pushq   $user_stack
+        pushq   $2
+        pushq   $user_code64
+        pushq   $load_state
+        iretq
+load_state:
+        fninit
+        fldcw   state_fcw
+        fldt    state_st
+        fldt    state_st + 16
+        fldt    state_st + 32
+        fld1
+        fdivs   three
+at_compare:
+        fcoms   three
+        ldmxcsr state_mxcsr
+        vector_registers load_vector
+        general_registers load_general
+        pushq   $0xcd7                          // CF PF AF ZF SF DF OF
+        popfq
+state_loaded:                                   // to be stepped over
+        paddq   %xmm1, %xmm0
+at_exchange:
+        fxch    %st(2)
+at_add: addq    %rbx, %rax
+spin:   addq    $1, %r15                        // to be interrupted anywhere
+spin1:  movq    %r15, %xmm15
+spin2:  fld     %st(3)
+spin3:  fstp    %st(0)
+spin4:  jmp     spin
+
+store_state:
+        setc    stored_conditions
+        setp    stored_conditions + 1
+        setz    stored_conditions + 2
+        sets    stored_conditions + 3
+        seto    stored_conditions + 4
+        general_registers store_general
+        movq    %rsp, stored_general + 8 * 4
+        pushfq
+        popq    stored_flags
+        vector_registers store_vector
+        stmxcsr stored_mxcsr
+        fxsave  stored_fxsave
+        movq    %fs:0, %rax
+        movq    %rax, stored_fs
+        movq    %gs:0, %rax
+        movq    %rax, stored_gs
+        movss   one, %xmm0                      // as the control words say
+        divss   three, %xmm0
+        movss   %xmm0, stored_quotient
+        stmxcsr stored_mxcsr + 4
+        fld1
+        fdivs   three
+        fstpt   stored_st
+        fstpt   stored_st + 16
+        fstpt   stored_st + 32
+        fstpt   stored_st + 48
+state_stored:
+        pushq   $2
+        popfq
+        movl    $1, %edi
+        syscall
+
         .data
+        .globl  state_level, state_fcw, state_mxcsr, three, state_fs, state_gs, other_fs, other_gs, user_stack
+        .globl  stored_conditions, stored_general, stored_flags, stored_vectors, stored_mxcsr, stored_fxsave, stored_fs, stored_gs
+        .globl  stored_quotient, stored_st
+        .p2align 4
+state_vectors:
+        .set    number, 0
+        .rept   16
+        .quad   0x1111111111111111 * number + 1, 0x0123456789abcdef + number
+        .set    number, number + 1
+        .endr
+state_st:
+        .quad   0xc90fdaa22168c235, 0xc000      // -pi
+        .quad   0, 0                            // 0
+        .quad   0x8000000000000000, 0x7fff      // infinity
+state_general:
+        .set    number, 0
+        .rept   15
+        .quad   0x0101010101010101 * (number + 1)
+        .set    number, number + 1
+        .endr
+        .quad   -3
+state_fs:
+        .quad   0xf5
+state_gs:
+        .quad   0x65
+other_fs:
+        .quad   0xf5f5f5f5f5
+other_gs:
+        .quad   0x6565656565
+one:    .float  1
+three:  .float  3
+state_mxcsr:
+        .long   0
+state_fcw:
+        .word   0
+state_level:
+        .byte   0
+        .p2align 4
+stored_fxsave:
+        .fill   512
+stored_vectors:
+        .fill   16 * 16
+stored_general:
+        .fill   16 * 8
+stored_st:
+        .fill   4 * 16
+stored_flags:
+        .quad   0
+stored_fs:
+        .quad   0
+stored_gs:
+        .quad   0
+stored_mxcsr:
+        .quad   0
+stored_quotient:
+        .long   0
+stored_conditions:
+        .fill   5
+
         .globl  ticks, traps, from_user, source, copy, stack, first_directory, second_directory
 ticks:  .long   0
 traps:  .long   0
