@@ -127,6 +127,7 @@ void check_segment_loads();
 void check_faults();
 void check_late_faults();
 void check_control();
+void check_machine_check();
 void check_debug();
 void check_interrupts();
 void check_gates();
@@ -160,6 +161,7 @@ extern "C" void main() {
     check_pages();
     check_addresses();
     check_control();
+    check_machine_check();
     check_privilege();
     check_gates();
     check_system_calls();
