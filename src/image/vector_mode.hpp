@@ -10,7 +10,9 @@ class VectorMode final : public AtEnd, public oracle::Report {
  public:
     using End = void (*)(int code, const char* reason);  // of the whole machine
     VectorMode(std::span<const u8> file, PhysicalMap& memory, Vcpu& v, bool exact_mxcsr, End end)
-        : machine_(v, memory, machine_at), run_(file, machine_, v, *this, exact_mxcsr ? 0 : denormal_operand), end_(end) {}
+        : machine_(v, memory, machine_at),
+          run_(file, machine_, v, *this, exact_mxcsr ? 0 : denormal_operand),
+          end_(end) {}
 
     // Loads the first vector.
     void begin() {
@@ -27,10 +29,13 @@ class VectorMode final : public AtEnd, public oracle::Report {
     // MXCSR.DE: the host's vector unit does not tell denormal operands from others. Where it is masked, inline code
     // leaves it as it is, unless it is asked to be exact.
     static constexpr u32 denormal_operand = 1 << 1;
-    // As they were recorded, as kernel code, and in a legacy kernel's protected mode.
-    static constexpr oracle::Variant variants[] = {
-        {}, {.legacy = false, .kernel = true}, {.legacy = true, .kernel = false}};
-    static constexpr u64 machine_at = 0x20'0000;  // guest-physical, where no A20 mask reaches
+    // As they were recorded, as kernel code, in a legacy kernel's protected mode, and as on an 8086.
+    static constexpr oracle::Variant variants[] = {{},
+                                                   {.legacy = false, .kernel = true},
+                                                   {.legacy = true, .kernel = false},
+                                                   oracle::Variant::virtual8086(),
+                                                   oracle::Variant::real()};
+    static constexpr u64 machine_at = 0x1'0000;  // guest-physical, where real mode reaches
 
     void next_variant() {
         do {

@@ -1,5 +1,9 @@
 #include "oracle/guest_machine.hpp"
 
+#include <Zydis/Mnemonic.h>
+
+#include <iterator>
+
 #include "cpu/flags.hpp"
 #include "cpu/segmentation.hpp"
 #include "fpu/x87_image.hpp"
@@ -22,12 +26,99 @@ constexpr u16 user_code16 = available | 0x00fb, user_data16 = available | 0x00f3
               user_execute_only = available | 0x40f9, user_down16 = available | 0x00f7;
 constexpr u16 kernel_code16 = available | 0x009b, kernel_data16 = available | 0x0093;
 
+// FS and GS point to other places than the other segments, by selectors that no vector of an 8086's has changed.
+constexpr u16 recorded_8086(Seg s) {
+    switch (s) {
+        case Cs: return selector::code16;
+        case Fs: return selector::fs32;
+        case Gs: return selector::gs32;
+        default: return selector::data16;
+    }
+}
+
+// Instructions that there are in protected mode alone, or that do something with a selector or with what it hides.
+bool is_of_protection(const Insn& i) {
+    if (i.mem.seg == Fs || i.mem.seg == Gs) return true;
+    for (unsigned n = 0; n < i.operands; n++)
+        if (i.op[n].is(OperandKind::Segment)) return true;
+    switch (i.mnemonic) {
+        case ZYDIS_MNEMONIC_ARPL:
+        case ZYDIS_MNEMONIC_LAR:
+        case ZYDIS_MNEMONIC_LSL:
+        case ZYDIS_MNEMONIC_VERR:
+        case ZYDIS_MNEMONIC_VERW:
+        case ZYDIS_MNEMONIC_SLDT:
+        case ZYDIS_MNEMONIC_STR:
+        case ZYDIS_MNEMONIC_LLDT:
+        case ZYDIS_MNEMONIC_LTR:
+        case ZYDIS_MNEMONIC_SGDT:
+        case ZYDIS_MNEMONIC_SIDT:
+        case ZYDIS_MNEMONIC_SMSW:
+        case ZYDIS_MNEMONIC_SYSENTER:
+        case ZYDIS_MNEMONIC_SYSEXIT: return true;
+        default: return false;
+    }
+}
+
 // The kernel's own selectors: those of Linux, and two LDT entries that only exist at CPL 0.
 namespace kernel_selector {
 constexpr u16 code32 = 0x08, code64 = 0x10, data32 = 0x18, code16 = 0x24, data16 = 0x2c;
 }
 
+// Exceptions that come in every mode for the same reasons, as long as no selector and no privilege is asked for.
+bool comes_everywhere(x86::Vector v) {
+    switch (v) {
+        case x86::Vector::De:
+        case x86::Vector::Bp:
+        case x86::Vector::Of:
+        case x86::Vector::Br:
+        case x86::Vector::Ud:
+        case x86::Vector::Ss:
+        case x86::Vector::Gp:
+        case x86::Vector::Mf:
+        case x86::Vector::Xm: return true;
+        default: return false;
+    }
+}
+
+// What real mode pushes: FLAGS, CS, IP.
+constexpr u32 real_frame = 6;
+
+bool fits_8086(const Vector& v, bool real) {
+    if (v.mode != CodeSize::Bits16 || v.options & option::user_only) return false;
+    const bool of_paging = v.outcome.vector == x86::Vector::Pf || v.outcome.vector == x86::Vector::Ac;
+    if (!comes_everywhere(v.outcome.vector) && !(of_paging && !real)) return false;
+    for (usize at = 0; at < v.code.size();) {
+        Insn i;
+        if (decode(&v.code[at], v.code.size() - at, v.mode, i) != DecodeError::None) break;
+        const bool writes_code =
+            i.mem.seg == Cs && v.outcome.vector == x86::Vector::Gp;  // is forbidden in protected mode alone
+        if (is_of_protection(i) || writes_code) return false;
+        at += i.length;
+    }
+    State s;
+    state_before(v, s);
+    for (Seg n : {Es, Cs, Ss, Ds, Fs, Gs})
+        if (s.seg[n] != recorded_8086(n)) return false;
+    if (s.flags & (flag::tf | flag::nt)) return false;
+    // What an exception pushes in real mode must lie where the vector has its data.
+    apply_words(v.after, s);
+    const u64 sp = s.gpr[Rsp] & 0xffff;
+    return !real || (sp >= layout::data + real_frame && sp <= layout::data_end);
+}
+
 }  // namespace
+
+bool Variant::fits(const Vector& v) const {
+    if (legacy && (v.mode == CodeSize::Bits64 || v.options & option::long_mode)) return false;
+    if (kernel && v.options & option::user_only) return false;
+    return segments == Segments::Protected || fits_8086(v, is_real());
+}
+
+u32 GuestMachine::low_region() const {
+    constexpr u32 anywhere_low = 0x3'0000;
+    return variant_.is_real() ? static_cast<u32>(gpa_of(Code) - layout::code) : anywhere_low;
+}
 
 void GuestMachine::entry(Page table, unsigned index, u64 value) { std::memcpy(page(table) + index * 8, &value, 8); }
 
@@ -47,11 +138,12 @@ void GuestMachine::build_pages() {
     auto map = [&](u32 linear, unsigned p, u64 bits) {
         entry(Table, linear >> 12, gpa_of(p) | present | accessed | dirty | bits);
     };
+    const u32 region = variant_.is_virtual8086() ? low_region() : layout::region;
     for (u32 n = 0; n < 2; n++) {
-        map(layout::region + layout::code + n * 0x1000, Code + n, user | writable);
-        map(layout::region + layout::data + n * 0x1000, Data + n, user | writable | no_execute);
+        map(region + layout::code + n * 0x1000, Code + n, user | writable);
+        map(region + layout::data + n * 0x1000, Data + n, user | writable | no_execute);
     }
-    map(layout::region + layout::read_only, ReadOnly, user | no_execute);
+    map(region + layout::read_only, ReadOnly, user | no_execute);
     for (unsigned p = Gdt; p <= Stack; p++)
         map(linear_of(static_cast<Page>(p)), p, p == Handlers ? 0 : writable | no_execute);
 }
@@ -83,6 +175,14 @@ void GuestMachine::build_segments() {
 // Intel SDM vol. 3, "Interrupt and Exception Handling", "Task Management".
 void GuestMachine::build_exceptions() {
     map_.fill(gpa_of(Handlers), 0xf4, page_size);  // HLT
+    if (variant_.is_real()) {
+        for (unsigned n = 0; n < vectors; n++) {
+            const u32 target = static_cast<u32>(gpa_of(Handlers) >> 4) << 16 | n * handler_size;
+            std::memcpy(page(Idt) + 4 * n, &target, 4);
+        }
+        v_.idtr = {.base = gpa_of(Idt), .limit = vectors * 4 - 1};
+        return;
+    }
     u32 stack = linear_of(Stack) + page_size;
     for (unsigned n = 0; n < vectors; n++) {
         u64 target = linear_of(Handlers) + n * handler_size, dpl = n == 3 || n == 4 ? 3 : 0;
@@ -124,12 +224,13 @@ bool GuestMachine::build(u64 memory_seed, Variant variant) {
     code_bytes_ = 0;
     code_dirty_ = false;
 
-    v_.paging.cr0 = cr0::pe | cr0::mp | cr0::et | cr0::ne | cr0::wp | cr0::am | cr0::pg;
+    v_.paging.cr0 = cr0::mp | cr0::et | cr0::ne | cr0::wp | cr0::am;
+    if (!variant.is_real()) v_.paging.cr0 |= cr0::pe | cr0::pg;
     v_.paging.cr4 = cr4::pae | cr4::osfxsr | cr4::osxmmexcpt | cr4::fsgsbase | cr4::osxsave;
     v_.paging.efer = efer::nxe | efer::sce | (variant.legacy ? 0 : efer::lme | efer::lma);
     v_.xcr0 = 3;
     v_.paging.cr3 = gpa_of(variant.legacy ? Pointers : Root);
-    return !variant.legacy || load_pdptes(map_, v_.paging).has_value();
+    return !variant.legacy || variant.is_real() || load_pdptes(map_, v_.paging).has_value();
 }
 
 Segment GuestMachine::segment(u16 selector) const {
@@ -141,6 +242,12 @@ Segment GuestMachine::segment(u16 selector) const {
 
 // A kernel's CS and SS have privilege level 0; the other segments may be a program's.
 u16 GuestMachine::actual_selector(Seg s, u16 recorded) const {
+    if (variant_.segments != Variant::Segments::Protected) {
+        const u32 base = recorded == selector::fs32   ? layout::fs_base32
+                         : recorded == selector::gs32 ? layout::gs_base32
+                                                      : layout::region;
+        return static_cast<u16>((base - layout::region + low_region()) >> 4);
+    }
     if (!variant_.kernel || (s != Cs && s != Ss)) return recorded;
     switch (recorded) {
         case selector::code16: return kernel_selector::code16;
@@ -152,6 +259,8 @@ u16 GuestMachine::actual_selector(Seg s, u16 recorded) const {
 }
 
 u16 GuestMachine::recorded_selector(Seg s, u16 actual) const {
+    if (variant_.segments != Variant::Segments::Protected)
+        return actual == actual_selector(s, recorded_8086(s)) ? recorded_8086(s) : actual;
     if (!variant_.kernel || (s != Cs && s != Ss)) return actual;
     switch (actual) {
         case kernel_selector::code16: return selector::code16;
@@ -185,6 +294,31 @@ void GuestMachine::restore() {
     code_bytes_ = 0;
 }
 
+void GuestMachine::load_segments(const State& s, CodeSize mode) {
+    if (variant_.segments != Variant::Segments::Protected) {
+        set_rflags(v_, s.flags | (variant_.is_virtual8086() ? flag::vm : 0));
+        auto of_8086 = [&](Seg n) {
+            const u16 selector = actual_selector(n, s.seg[n]);
+            return Segment{.selector = selector,
+                           .access = static_cast<u16>(variant_.is_real() ? 0x93 : 0xf3),
+                           .limit = 0xffff,
+                           .base = u64{selector} << 4};
+        };
+        set_code_segment(v_, of_8086(Cs), variant_.is_real() ? 0 : 3);
+        for (Seg n : {Es, Ss, Ds, Fs, Gs}) set_segment(v_, n, of_8086(n));
+        return;
+    }
+    set_rflags(v_, s.flags);
+    set_code_segment(v_, segment(actual_selector(Cs, s.seg[Cs])), variant_.kernel ? 0 : 3);
+    for (Seg n : {Es, Ss, Ds, Fs, Gs}) set_segment(v_, n, segment(actual_selector(n, s.seg[n])));
+    if (mode != CodeSize::Bits64) return;
+    Segment base{};
+    base.base = layout::fs_base64;
+    set_segment(v_, Fs, base);
+    base.base = layout::gs_base64;
+    set_segment(v_, Gs, base);
+}
+
 void GuestMachine::load_registers(const State& s, CodeSize mode) {
     for (unsigned n = 0; n < 16; n++) {
         v_.gpr[n] = s.gpr[n];
@@ -192,16 +326,7 @@ void GuestMachine::load_registers(const State& s, CodeSize mode) {
         std::memcpy(&x.lo, s.fx.xmm[n], 8);
         std::memcpy(&x.hi, s.fx.xmm[n] + 8, 8);
     }
-    set_rflags(v_, s.flags);
-    set_code_segment(v_, segment(actual_selector(Cs, s.seg[Cs])), variant_.kernel ? 0 : 3);
-    for (Seg n : {Es, Ss, Ds, Fs, Gs}) set_segment(v_, n, segment(actual_selector(n, s.seg[n])));
-    if (mode == CodeSize::Bits64) {
-        Segment base{};
-        base.base = layout::fs_base64;
-        set_segment(v_, Fs, base);
-        base.base = layout::gs_base64;
-        set_segment(v_, Gs, base);
-    }
+    load_segments(s, mode);
     fpu::fxrstor(vcpu_x87(v_), true, reinterpret_cast<const u8*>(&s.fx));
     set_vcpu_mxcsr(v_, s.fx.mxcsr);
     v_.rip = v_.next_rip = s.rip;
@@ -209,8 +334,56 @@ void GuestMachine::load_registers(const State& s, CodeSize mode) {
     v_.cr2 = 0;
 }
 
+// The handler's frame, from the stack's end down: from virtual-8086 mode GS, FS, DS and ES; SS, RSP, RFLAGS, CS, RIP;
+// perhaps an error code.
+void GuestMachine::store_protected(State& s, u64 (&frame)[10]) const {
+    const unsigned size = variant_.legacy ? 4 : 8;
+    for (unsigned n = 0; n < std::size(frame); n++) {
+        frame[n] = 0;
+        std::memcpy(&frame[n], page(Stack) + page_size - (n + 1) * size, size);
+    }
+    const u64* f = frame;
+    if (variant_.is_virtual8086()) {
+        for (Seg n : {Gs, Fs, Ds, Es}) s.seg[n] = recorded_selector(n, static_cast<u16>(*f++));
+    } else {
+        for (Seg n : {Es, Ds, Fs, Gs}) s.seg[n] = v_.seg[n].selector;
+    }
+    s.seg[Ss] = recorded_selector(Ss, static_cast<u16>(f[0]));
+    s.gpr[Rsp] = f[1];
+    s.flags = f[2] & ~u64{variant_.is_virtual8086() ? flag::vm : 0};
+    s.seg[Cs] = recorded_selector(Cs, static_cast<u16>(f[3]));
+    s.rip = f[4];
+    frame[0] = f[5];
+}
+
+// The frame is on the vector's own stack. There the memory becomes what is expected, since what was below the stack
+// pointer cannot be known any more; and AC, which the interrupt clears and does not push.
+void GuestMachine::store_real(const Vector& vector, State& s) const {
+    const u32 sp = v_.gpr[Rsp] & 0xffff;
+    u16 frame[3] = {};
+    const u32 at = sp - layout::data;
+    if (at > layout::data_size - real_frame) return;
+    std::memcpy(frame, page(Data) + at, real_frame);
+    static u8 expected[layout::data_size];
+    std::memcpy(expected, seeded_, sizeof expected);
+    apply_patches(vector.memory_before, expected);
+    apply_patches(vector.memory_after, expected);
+    std::memcpy(page(Data) + at, expected + at, real_frame);
+
+    State recorded;
+    state_before(vector, recorded);
+    apply_words(vector.after, recorded);
+    for (Seg n : {Es, Ss, Ds, Fs, Gs}) s.seg[n] = recorded_selector(n, v_.seg[n].selector);
+    s.gpr[Rsp] = (v_.gpr[Rsp] & ~u64{0xffff}) | ((sp + real_frame) & 0xffff);
+    s.rip = frame[0];
+    s.seg[Cs] = recorded_selector(Cs, frame[1]);
+    s.flags = frame[2] | (rflags(v_) & ~u64{0xffff} & ~u64{flag::ac}) | (recorded.flags & flag::ac);
+}
+
 bool GuestMachine::store(const Vector& vector, State& s, Outcome& outcome) const {
-    u64 handler = v_.rip - 1 - linear_of(Handlers);  // behind the HLT
+    const u64 handlers = variant_.is_real() ? 0 : linear_of(Handlers);
+    if (variant_.is_real() && v_.seg[Cs].base != gpa_of(Handlers)) return false;
+    u64 handler = v_.rip - 1 - handlers;  // behind the HLT
     if (handler % handler_size || handler / handler_size >= vectors) return false;
     auto exception = static_cast<x86::Vector>(handler / handler_size);
 
@@ -224,25 +397,17 @@ bool GuestMachine::store(const Vector& vector, State& s, Outcome& outcome) const
         std::memcpy(s.fx.xmm[n], &x.lo, 8);
         std::memcpy(s.fx.xmm[n] + 8, &x.hi, 8);
     }
-    for (Seg n : {Es, Ds, Fs, Gs}) s.seg[n] = v_.seg[n].selector;
-
-    // The frame, from the stack's end down: SS, RSP, RFLAGS, CS, RIP, perhaps an error code.
-    u64 frame[6];
-    for (unsigned n = 0; n < 6; n++) {
-        unsigned size = variant_.legacy ? 4 : 8;
-        frame[n] = 0;
-        std::memcpy(&frame[n], page(Stack) + page_size - (n + 1) * size, size);
-    }
-    s.seg[Ss] = recorded_selector(Ss, static_cast<u16>(frame[0]));
-    s.gpr[Rsp] = frame[1];
-    s.flags = frame[2];
-    s.seg[Cs] = recorded_selector(Cs, static_cast<u16>(frame[3]));
-    s.rip = frame[4];
+    u64 frame[10] = {};
+    if (variant_.is_real())
+        store_real(vector, s);
+    else
+        store_protected(s, frame);
     auto number = static_cast<unsigned>(exception);
-    bool has_error = number == 8 || (number >= 10 && number <= 14) || number == 17;
-    outcome = {exception, has_error ? static_cast<u32>(frame[5]) : 0, 0};
+    bool has_error = !variant_.is_real() && (number == 8 || (number >= 10 && number <= 14) || number == 17);
+    outcome = {exception, has_error ? static_cast<u32>(frame[0]) : 0, 0};
     if (exception != x86::Vector::Pf) return true;
     outcome.address = v_.cr2;
+    if (variant_.is_virtual8086()) outcome.address += layout::region - low_region();
     // Recorded in a program, where every access is one of a program's.
     if (variant_.kernel && vector.outcome.error & pf_code::user) outcome.error |= pf_code::user;
     return true;

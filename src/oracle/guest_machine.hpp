@@ -8,16 +8,21 @@
 namespace bmbt::oracle {
 
 // How vectors are run. 16- and 32-bit ones may run in a long-mode kernel's compatibility mode, as they were recorded,
-// or in a legacy protected-mode one; all but those marked user_only may run as kernel code.
+// or in a legacy protected-mode one; all but those marked user_only may run as kernel code. 16-bit ones whose segments
+// are like those of an 8086, and which ask for nothing that protection decides, run in virtual-8086 and in real mode
+// too.
 struct Variant {
     bool legacy = false;
     bool kernel = false;  // CPL 0
-    // A legacy kernel's exceptions would be pushed on the vector's own stack.
-    bool possible() const { return !(legacy && kernel); }
-    bool fits(const Vector& v) const {
-        return !(legacy && (v.mode == x86::CodeSize::Bits64 || v.options & option::long_mode)) &&
-               !(kernel && v.options & option::user_only);
-    }
+    enum class Segments : u8 { Protected, Virtual8086, Real } segments = Segments::Protected;
+
+    static constexpr Variant virtual8086() { return {true, false, Segments::Virtual8086}; }
+    static constexpr Variant real() { return {true, true, Segments::Real}; }
+    bool is_virtual8086() const { return segments == Segments::Virtual8086; }
+    bool is_real() const { return segments == Segments::Real; }
+    // A legacy kernel's exceptions would be pushed on the vector's own stack, which is looked after in real mode alone.
+    bool possible() const { return !(legacy && kernel) || is_real(); }
+    bool fits(const Vector&) const;
 };
 
 class GuestMachine {
@@ -52,10 +57,12 @@ class GuestMachine {
         Tss,
         Handlers,
         Stack,
-        Code,
+        Code,  // from here on as in the layout, so that segments of real mode reach them
         Code2,
+        Gap,
         Data,
         Data2,
+        Gap2,
         ReadOnly,
         Pages
     };
@@ -73,7 +80,11 @@ class GuestMachine {
     x86::Segment segment(u16 selector) const;
     u16 actual_selector(x86::Seg, u16 selector) const;    // of this variant, for one of a recorded state
     u16 recorded_selector(x86::Seg, u16 selector) const;  // and back
+    u32 low_region() const;  // where the layout's region is for segments of an 8086, linear
+    void load_segments(const State&, x86::CodeSize);
     void load_registers(const State&, x86::CodeSize);
+    void store_protected(State&, u64 (&frame)[10]) const;
+    void store_real(const Vector&, State&) const;
 
     Vcpu& v_;
     PhysicalMap& map_;

@@ -1,4 +1,5 @@
-// Runs files of vectors through the C++ semantics and prints every difference: run_interpreter [--legacy|--kernel]
+// Runs files of vectors through the C++ semantics and prints every difference: run_interpreter
+// [--legacy|--kernel|--virtual8086|--real]
 // [--shown N] FILE...
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +45,10 @@ int main(int argc, char** argv) {
             variant.legacy = true;
         else if (!strcmp(argv[i], "--kernel"))
             variant.kernel = true;
+        else if (!strcmp(argv[i], "--virtual8086"))
+            variant = Variant::virtual8086();
+        else if (!strcmp(argv[i], "--real"))
+            variant = Variant::real();
         else if (!strcmp(argv[i], "--shown") && i + 1 < argc)
             shown = static_cast<unsigned>(atoi(argv[++i]));
         else {
