@@ -17,7 +17,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 ROUND = 20000  # vectors in one boot of the image
-VECTOR = re.compile(r"^bmbt: vector (\d+): ", re.M)
+END = 600  # seconds in which a boot comes to its end
+VECTOR = re.compile(r"^bmbt: vector (\d+): .*")
+DIFFERENCE = re.compile(r"^bmbt: {5}(.*): expected ")
+NO_END = "no end"  # what differs when the image hangs or panics
 
 
 def say(text):
@@ -39,28 +42,48 @@ class Oracle:
             sys.exit(done.stderr.strip() or "bmbt: the oracle made no vectors")
         return file
 
-    def record(self, lines):
-        """A file of these vectors, or None when one of them is not for this machine to record."""
+    def record(self, lines, strict):
+        """A file of these vectors, or None when one of them is not for this machine to record. `strict`: nor one whose
+        result may be this machine's own affair, as that of CPUID."""
         text, file = self.work / "text", self.work / "recorded"
         text.write_text("\n".join(lines) + "\n")
-        return file if self.run("record", "-o", file, text).returncode == 0 else None
+        return file if self.run("record", *["--random"] * strict, "-o", file, text).returncode == 0 else None
+
+    def cut(self, file, first, count):
+        part = self.work / "part"
+        self.run("cut", file, first, count, "-o", part)
+        return part
 
     def line(self, file, number):
         """A vector as a line, without what came of it."""
         return self.run("show", file, number).stdout.strip().partition(" -> ")[0]
 
 
-def image(file, exact):
-    """The numbers of the vectors that differ; None when the image did not come to the end."""
-    command = [ROOT / "bmbt", "run", "--memory", "64M", "--vectors", file] + (["--exact-mxcsr"] if exact else [])
-    try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=1800)
-    except subprocess.TimeoutExpired:
-        return None, "no end after 1800 s"
-    text = done.stdout.decode("utf-8", "replace").replace("\r", "")
-    if not re.search(r" passed, \d+ failed", text):
+class Image:
+    def __init__(self, exact):
+        self.options = ["--exact-mxcsr"] if exact else []
+
+    def differing(self, file):
+        """What differs, by the numbers of the vectors: the names of words; None and the last lines when there was no end."""
+        command = [ROOT / "bmbt", "run", "--memory", "64M", "--vectors", file, *self.options]
+        try:
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=END)
+        except subprocess.TimeoutExpired:
+            return None, f"no end after {END} s"
+        return read_report(done.stdout.decode("utf-8", "replace").replace("\r", ""))
+
+
+def read_report(text):
+    if not re.search(r" passed, \d+ failed", text) or "instruction vectors" not in text:
         return None, "\n".join(text.splitlines()[-12:])
-    return sorted({int(n) for n in VECTOR.findall(text)}), text
+    differ, number = {}, None
+    for line in text.splitlines():
+        if found := VECTOR.match(line):
+            number = int(found.group(1))
+            differ.setdefault(number, set())
+        elif found := DIFFERENCE.match(line):
+            differ[number].add("memory" if found.group(1).startswith("[") else found.group(1))
+    return differ, text
 
 
 def smaller(line):
@@ -74,17 +97,44 @@ def smaller(line):
         yield f'{mode} "{code}" {" ".join(values[:n] + values[n + 1:])}'.rstrip()
 
 
-def shrink(oracle, line, exact):
-    """The least that still differs, found step by step; what this machine will not record is passed over."""
+def alone(oracle, image, lines, strict):
+    """What differs in each of these vectors; one without an end hides the others, so then each is run by itself."""
+    file = oracle.record(lines, strict)
+    if not file:
+        return {}
+    differ, _ = image.differing(file)
+    if differ is not None:
+        return differ
+    if len(lines) == 1:
+        return {0: {NO_END}}
+    return {n: d for n, line in enumerate(lines) for d in alone(oracle, image, [line], strict).values()}
+
+
+def shrink(oracle, image, line):
+    """The least vector that still differs, found step by step, in nothing that the first does not differ in; what this machine
+    will not record is passed over. None when the line alone does not differ."""
+    strict = oracle.record([line], True) is not None
+    what = alone(oracle, image, [line], strict).get(0)
+    if what is None:
+        return None
     while True:
-        tried = [s for s in smaller(line) if oracle.record([s])]
-        file = oracle.record(tried) if tried else None
-        if not file:
+        tried = [s for s in smaller(line) if oracle.record([s], strict)]
+        differ = alone(oracle, image, tried, strict) if tried else {}
+        good = [tried[n] for n, d in differ.items() if d <= what]
+        if not good:
             return line
-        differ, _ = image(file, exact)
-        if not differ:
-            return line
-        line = min((tried[n] for n in differ), key=len)
+        line = min(good, key=len)
+
+
+def culprit(oracle, image, file):
+    """The number of a vector at which the image comes to no end, or None if none does so alone."""
+    first, count = 0, ROUND
+    while count > 1:
+        half = count // 2
+        if image.differing(oracle.cut(file, first, half))[0] is not None:
+            first, half = first + half, count - half
+        count = half
+    return first if image.differing(oracle.cut(file, first, 1))[0] is None else None
 
 
 def fuzz(options, work):
@@ -94,22 +144,38 @@ def fuzz(options, work):
     end, seed, total = time.monotonic() + 60 * options.minutes, options.seed, 0
     while True:
         file = oracle.generate(seed, more)
-        exact = seed % 2 == 1
-        differ, text = image(file, exact)
-        if differ is None:
-            say(f"seed {seed}: the image did not come to the end:\n{text}")
-            return 1
-        if differ:
-            say(f"seed {seed}: {len(differ)} vectors differ; the first, as it is and made small:")
-            line = oracle.line(file, differ[0])
-            print(line)
-            print(shrink(oracle, line, exact), flush=True)
-            return 1
+        image = Image(exact=seed % 2 == 1)
+        differ, text = image.differing(file)
+        if differ != {}:
+            say(f"seed {seed}:")
+            return tell(oracle, image, file, differ, text)
         total += ROUND
         say(f"seed {seed}: all alike, {total} vectors so far")
         seed += 1
         if time.monotonic() >= end:
             return 0
+
+
+def tell(oracle, image, file, differ, text):
+    """Says what is wrong with the first vector that differs; the exit code."""
+    if differ is None:
+        say(f"the image did not come to the end:\n{text}")
+        first = culprit(oracle, image, file)
+    else:
+        say(f"{len(differ)} vectors differ")
+        first = min(differ)
+    if first is None:
+        say("no vector alone does so")
+        return 1
+    line = oracle.line(file, first)
+    say(f"vector {first}: {line}")
+    least = shrink(oracle, image, line)
+    if least is None:
+        say("it does not differ alone: what ran before it matters")
+    else:
+        say("made small, a line for tests/insn:")
+        print(least, flush=True)
+    return 1
 
 
 def main():
@@ -125,4 +191,5 @@ def main():
         return fuzz(options, work)
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -239,6 +239,34 @@ Draft RandomCode::make(u64 number) const {
     }
 }
 
+bool random_code_may_be(const Draft& d, std::string& why) {
+    const u8* code = d.code.data();
+    for (usize at = 0; at < d.code.size();) {
+        const usize left = d.code.size() - at;
+        Insn i;
+        switch (x86::decode(code + at, left, d.mode, i)) {
+            case DecodeError::None:
+                if (!may_be_asked(i, d.mode, code + at, i.length, at == 0, at + i.length == d.code.size())) {
+                    why = "it has an instruction whose result is no affair of this machine's";
+                    return false;
+                }
+                at += i.length;
+                continue;
+            case DecodeError::Invalid:
+                why = is_undefined(d.mode, code + at, left) ? "" : "its bytes may be an instruction elsewhere";
+                break;
+            case DecodeError::TooLong:
+                why = is_too_long(d.mode, code + at, left) ? "" : "its bytes may be no instruction that is too long";
+                break;
+            case DecodeError::Truncated:
+                why = d.entry + d.code.size() == layout::code_end ? "" : "its end is not there";
+                break;
+        }
+        return why.empty();
+    }
+    return true;
+}
+
 bool random_code_stands(Draft& d, std::string& why) {
     const u8* pages = reinterpret_cast<const u8*>(u64{layout::region});
     const u8* code = pages + d.entry;

@@ -19,6 +19,9 @@ class RandomCode {
     int mode_;
 };
 
+// Whether a vector from elsewhere holds nothing that RandomCode does not ask.
+bool random_code_may_be(const Draft&, std::string& why);
+
 // Looks at what was recorded just now: false, with the reason, when processors may differ there or the analysis could
 // not follow.
 bool random_code_stands(Draft&, std::string& why);
