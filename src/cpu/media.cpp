@@ -57,7 +57,7 @@ Vector128 vector_register(Vcpu& v, const Operand& op) {
 
 void set_vector_register(Vcpu& v, const Operand& op, const Vector128& value) {
     if (op.is(OperandKind::Mmx)) {
-        static_cast<void>(fpu::enter_mmx(vcpu_x87(v)));  // nothing is pending: begin_media()
+        fpu::enter_mmx(vcpu_x87(v));
         fpu::write_mm(vcpu_x87(v), op.reg, value.q[0]);
         return;
     }
@@ -75,7 +75,7 @@ Guest<Vector128> get_vector(Vcpu& v, const Insn& i, unsigned n, bool unaligned) 
     const Operand& op = i.op[n];
     if (!op.is(OperandKind::Memory)) {
         Vector128 value = vector_register(v, op);
-        if (op.is(OperandKind::Mmx)) static_cast<void>(fpu::enter_mmx(vcpu_x87(v)));
+        if (op.is(OperandKind::Mmx)) fpu::enter_mmx(vcpu_x87(v));
         return value;
     }
     if (op.size == 16 && !unaligned) CHECK(check_alignment(v, i));

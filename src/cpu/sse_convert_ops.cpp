@@ -18,10 +18,11 @@ namespace {
 // (packed) or kept (Keep).
 template <class From, class To, unsigned Lanes, auto Convert, bool Keep>
 Guest<> convert(Vcpu& v, const Insn& i) {
+    CHECK(need_sse(v));  // to an MMX register from memory, too
     CHECK(begin_media(v, i));
     Vector128 from = TRY(get_vector(v, i, 1)), to;
     if (Keep) to = vector_register(v, i.op[0]);
-    if (i.op[0].is(OperandKind::Mmx)) static_cast<void>(fpu::enter_mmx(vcpu_x87(v)));  // even when #XM follows
+    if (i.op[0].is(OperandKind::Mmx)) fpu::enter_mmx(vcpu_x87(v));  // even when #XM follows
     MxcsrEnv env(v.mxcsr);
     for (unsigned n = 0; n < Lanes; n++) to.set<To>(n, static_cast<To>(Convert(env, from.get<From>(n))));
     CHECK(finish(v, env));

@@ -113,8 +113,8 @@ Guest<> dot_product(Vcpu& v, const Insn& i) {
     T x[lanes], y[lanes], out[lanes];
     for (unsigned n = 0; n < lanes; n++) x[n] = a.get<T>(n), y[n] = b.get<T>(n);
     MxcsrEnv env(v.mxcsr);
-    sse::dot_product(env, x, y, static_cast<u8>(i.imm), out);
-    CHECK(finish(v, env));
+    const bool faults = sse::dot_product(env, x, y, static_cast<u8>(i.imm), out);
+    CHECK(finish(v, env, faults));
     for (unsigned n = 0; n < lanes; n++) a.set<T>(n, out[n]);
     set_vector_register(v, i.op[0], a);
     return {};

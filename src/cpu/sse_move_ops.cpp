@@ -56,7 +56,7 @@ Guest<> move_to_general(Vcpu& v, const Insn& i) {
     const Operand& from = i.op[1];
     if (!to.is(OperandKind::Mmx) && !to.is(OperandKind::Xmm)) {
         CHECK(put(v, i, 0, vector_register(v, from).q[0]));
-        if (from.is(OperandKind::Mmx)) static_cast<void>(fpu::enter_mmx(vcpu_x87(v)));
+        if (from.is(OperandKind::Mmx)) fpu::enter_mmx(vcpu_x87(v));
         return {};
     }
     Vector128 value;
@@ -77,7 +77,7 @@ Guest<> movntq(Vcpu& v, const Insn& i) {
     CHECK(need_mmx(v));
     u64 value = vector_register(v, i.op[1]).q[0];
     CHECK(put(v, i, 0, value));
-    static_cast<void>(fpu::enter_mmx(vcpu_x87(v)));
+    fpu::enter_mmx(vcpu_x87(v));
     return {};
 }
 

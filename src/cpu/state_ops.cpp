@@ -149,7 +149,7 @@ Guest<> stmxcsr(Vcpu& v, const Insn& i) {
 
 Guest<> emms(Vcpu& v, const Insn&) {
     CHECK(need_mmx(v));
-    static_cast<void>(fpu::emms(vcpu_x87(v)));
+    fpu::emms(vcpu_x87(v));
     return {};
 }
 

@@ -56,13 +56,18 @@ class StringRun {
         if (!i_.rep && !i_.repne) return element();
         // A trap comes after each element.
         u64 budget = v_.system_flags & flag::tf || breakpoints_enabled(v_) ? size_ : piece_budget;
+        const LazyFlags before = v_.flags;
         while (count()) {
             if (!budget) {
                 v_.next_rip = v_.rip;
                 return {};
             }
-            u64 n = TRY(piece(budget / size_));
-            budget -= n * size_;
+            auto n = piece(budget / size_);
+            if (!n) {
+                v_.flags = before;  // comparisons before the fault do not show
+                return std::unexpected(n.error());
+            }
+            budget -= *n * size_;
             if (compares_ && finished_) return {};
         }
         return {};

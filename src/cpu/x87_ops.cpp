@@ -4,6 +4,7 @@
 
 #include "cpu/conditions.hpp"
 #include "cpu/media.hpp"
+#include "cpu/platform.hpp"
 #include "fpu/x87_image.hpp"
 #include "fpu/x87_stack.hpp"
 
@@ -352,11 +353,22 @@ Guest<> execute(Vcpu& v, const Insn& i) {
     return {};
 }
 
+// FERR# falls with the summary bit, and what is pending later raises it anew.
+Guest<> lower_ferr(Vcpu& v) {
+    if (!v.ferr || vcpu_x87(v).pending()) return {};
+    v.ferr = false;
+    v.platform->fpu_error(v, false);
+    return {};
+}
+
 Guest<> x87_instruction(Vcpu& v, const Insn& i) {
     CHECK(need_x87(v));
-    if (v.paging.cr0 & cr0::ne || !waits(i)) return execute(v, i);
-    CHECK(wait_for_x87(v));
-    if (!vcpu_x87(v).pending()) return execute(v, i);
+    if (v.paging.cr0 & cr0::ne) return execute(v, i);
+    if (waits(i)) CHECK(wait_for_x87(v));
+    if (!waits(i) || !vcpu_x87(v).pending()) {
+        CHECK(execute(v, i));
+        return lower_ferr(v);
+    }
     // IGNNE#: as if nothing waited.
     vcpu_x87(v).status &= static_cast<u16>(~(fpu::error_summary | fpu::busy));
     auto done = execute(v, i);

@@ -135,11 +135,11 @@ Mf fldcw(X87&, u16);
 inline u16 fnstcw(const X87& x) { return x.control; }
 inline u16 fnstsw(const X87& x) { return x.status; }
 
-// MMX: mm n is the mantissa of physical register n. Every MMX instruction but EMMS calls enter_mmx (when no #MF is
-// pending); a written register gets the exponent of a NaN.
-Mf enter_mmx(X87&);
+// MMX: mm n is the mantissa of physical register n. Every MMX instruction but EMMS calls enter_mmx, once it is
+// known that no #MF comes before it (IGNNE# ignores a pending one); a written register gets the exponent of a NaN.
+void enter_mmx(X87&);
 inline u64 read_mm(const X87& x, unsigned n) { return x.st[n].mantissa; }
 inline void write_mm(X87& x, unsigned n, u64 v) { x.st[n] = {v, 0xffff}; }
-Mf emms(X87&);
+void emms(X87&);
 
 }  // namespace bmbt::fpu

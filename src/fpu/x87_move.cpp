@@ -180,18 +180,14 @@ Mf fldcw(X87& x, u16 control) {
     return Mf::None;
 }
 
-Mf enter_mmx(X87& x) {
-    if (x.pending()) return Mf::Pending;
+void enter_mmx(X87& x) {
     set_top(x, 0);
     x.tag = 0xff;
-    return Mf::None;
 }
 
-Mf emms(X87& x) {
-    if (x.pending()) return Mf::Pending;
+void emms(X87& x) {
     set_top(x, 0);
     x.tag = 0;
-    return Mf::None;
 }
 
 }  // namespace bmbt::fpu

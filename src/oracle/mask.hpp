@@ -29,6 +29,6 @@ struct Undefined {
 Undefined undefined_by(const x86::Insn&, const State* before);
 
 // What remains undefined when the instruction faults: nothing has changed then, with the exceptions named there.
-Undefined undefined_by_faulting(const x86::Insn&, x86::Vector);
+Undefined undefined_by_faulting(const x86::Insn&);
 
 }  // namespace bmbt::oracle

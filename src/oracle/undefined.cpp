@@ -217,11 +217,11 @@ Undefined undefined_by(const Insn& i, const State* before) {
     return u;
 }
 
-Undefined undefined_by_faulting(const Insn& i, x86::Vector vector) {
+Undefined undefined_by_faulting(const Insn& i) {
     Undefined u;
     bool compares = i.opcode_map == 0 && ((i.opcode & 0xfe) == 0xa6 || (i.opcode & 0xfe) == 0xae);
-    if (compares && (i.rep || i.repne)) u.flags = arithmetic;  // whether elements before the fault show is not said
-    if (vector == x86::Vector::De) u.flags = undefined_by(i, nullptr).flags;
+    // Elements before the fault do not show on Intel's processors ("REP/REPE/REPZ/REPNE/REPNZ"), and do on AMD's.
+    if (compares && (i.rep || i.repne)) u.flags = arithmetic;
     return u;
 }
 

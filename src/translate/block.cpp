@@ -339,8 +339,8 @@ void Block::exit_return(Gpr target) {
 }
 
 void Block::restart() {
-    const unsigned top = x87_expected_top_;
-    const u8 tag = x87_expected_tag_;
+    const unsigned top = x87_first_top_;
+    const u8 tag = x87_first_tag_;
     as.rewind(0);
     new (this) Block(as, shared_, mode, start_rip_, cs_base_, id_);
     expect_x87(top, tag);

@@ -241,7 +241,7 @@ class Block {
 
     // --- x87: see translate/x87.cpp and docs/x87.md
     // What the state will be when the block first runs.
-    void expect_x87(unsigned top, u8 tag) { x87_expected_top_ = top & 7, x87_expected_tag_ = tag; }
+    void expect_x87(unsigned top, u8 tag) { x87_expected_top_ = x87_first_top_ = top & 7, x87_expected_tag_ = x87_first_tag_ = tag; }
     X87Lazy& x87() { return x87_; }
     // From here on the state is known, or the instruction has gone to the slow path. `rounds`: as it must be known to round.
     void x87_enter(bool rounds);
@@ -347,8 +347,8 @@ class Block {
     Vr compared_a_{}, compared_b_{};  // where a floating-point comparison's operands still are
     bool compared_in_vectors_ = false;
     X87Lazy x87_;
-    unsigned x87_expected_top_ = 0;
-    u8 x87_expected_tag_ = 0;
+    unsigned x87_expected_top_ = 0, x87_first_top_ = 0;  // first: where the block begins
+    u8 x87_expected_tag_ = 0, x87_first_tag_ = 0;
     // Each element is made when it is needed: most blocks need few, and there are many blocks.
     union {
         Snapshot snapshots_[max_snapshots];

@@ -71,7 +71,7 @@ void Block::emit_x87(const X87Lazy& x) {
     }
     if (!x.remembered) return;
     u64 ip = start_rip_ + x.guest_offset;
-    if (!mode.code64()) ip &= mask(mode.code_size() == x86::CodeSize::Bits32 ? 32 : 16);
+    if (!mode.code64()) ip &= mask(32);  // 16-bit code may lie above 64 KiB of its segment
     as.li(t5, ip);
     as.st_d(t5, base, start + at::ip);
     as.ori(t5, zero, x.opcode);

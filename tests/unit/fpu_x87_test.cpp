@@ -281,8 +281,8 @@ const std::vector<Instruction>& moves() {
         {"fldln2", {0xd9, 0xed}, MODEL(fld_constant(x, Constant::LnTwo))},
         {"fldz", {0xd9, 0xee}, MODEL(fld_constant(x, Constant::Zero))},
         {"emms", {0x0f, 0x77}, MODEL(emms(x))},
-        {"movq mm3,[rdx]", {0x0f, 0x6f, 0x1a}, MODEL((void)enter_mmx(x), write_mm(x, 3, m.get<u64>())), Operand::F64},
-        {"movq [rdx],mm5", {0x0f, 0x7f, 0x2a}, MODEL((void)enter_mmx(x), m.set(read_mm(x, 5)))},
+        {"movq mm3,[rdx]", {0x0f, 0x6f, 0x1a}, MODEL(enter_mmx(x), write_mm(x, 3, m.get<u64>())), Operand::F64},
+        {"movq [rdx],mm5", {0x0f, 0x7f, 0x2a}, MODEL(enter_mmx(x), m.set(read_mm(x, 5)))},
     };
     return all;
 }

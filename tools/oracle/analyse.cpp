@@ -127,7 +127,7 @@ class Walk {
                 why = "it faults in a loop";
                 return false;
             }
-            Undefined u = faulted ? undefined_by_faulting(insn, d_.outcome.vector)
+            Undefined u = faulted ? undefined_by_faulting(insn)
                                   : undefined_by(insn, first && at == 0 ? &d_.before : nullptr);
             if (!branched) {
                 flags_ &= ~u.flags_written;

@@ -29,6 +29,8 @@ CODE(64, count_forever, "1: inc rcx\nmov [rbx], rcx\njmp 1b")
 CODE_AT(64, x87_error, DIVIDE_BY_ZERO, "fwait")
 CODE_AT(64, mmx_error, DIVIDE_BY_ZERO, "movd eax, mm0")
 CODE(64, x87_ignored, "fwait\nfld1\nfaddp\nfnstsw ax\nfnclex")
+CODE(64, mmx_ignored, "movq mm0, mm1\nfnstsw ax")
+CODE_AT(64, x87_again, "fxrstor [rbx]", "fwait")
 CODE(64, x87_quiet, "fld1\nfnstsw ax")
 
 // Leaves nothing pending and nothing in service.
@@ -371,8 +373,22 @@ void check_fpu_error() {
         Check(Name("IRQ 13 at") << name).ends(trapped, code(), trap_at(0x2d, code().at));
         outb(0xa0, 0x20), outb(0x20, 0x20);
         outb(0xf0, 0);
+        run(open(mmx_ignored()));
+        Check(Name("MMX behind IGNNE# at") << name).ends(trapped, mmx_ignored(), done).is("status", trapped.gpr[Rax] & 0x3884, 0x84);
         run(open(x87_ignored()));
         Check(Name("IGNNE# after port F0h at") << name).ends(trapped, x87_ignored(), done).is("status", trapped.gpr[Rax] & 0x84, 0x84);
+        // FNCLEX was the last: FERR# is down, and rises again.
+        const uptr image = address(user_page);
+        for (unsigned k = 0; k < 512; k += 8) at<u64>(image + k) = 0;
+        at<u32>(image) = 0x0084'037b;
+        at<u32>(image + 24) = 0x1f80;
+        Regs again = open(x87_again());
+        again.gpr[Rbx] = image;
+        run(again);
+        Check(Name("IRQ 13 at FWAIT after that, and after") << name).ends(trapped, x87_again(), trap_at(0x2d, x87_again().at));
+        outb(0xa0, 0x20), outb(0x20, 0x20);
+        outb(0xf0, 0);
+        run(open(x87_ignored()));
         run(open(x87_quiet()));
         Check(Name("FNCLEX ends it at") << name).ends(trapped, x87_quiet(), done).is("status", trapped.gpr[Rax] & 0x84, 0);
     }

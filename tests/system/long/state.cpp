@@ -7,8 +7,10 @@ namespace guest {
 namespace {
 
 constexpr uptr linear = 0x80'0000'0000;  // a page, behind which nothing is mapped
+constexpr u64 arithmetic = 0x8d5;        // flags OF, SF, ZF, AF, PF and CF
 
-// --- String instructions: registers as of the element that faults
+// --- String instructions: registers as of the element that faults, flags as before the first
+// ("REP/REPE/REPZ/REPNE/REPNZ")
 CODE(64, rep_movsb, "rep movsb")
 CODE(64, rep_movsw, "rep movsw")
 CODE(64, rep_movsd, "rep movsd")
@@ -51,6 +53,7 @@ void check_strings() {
                     r.gpr[Rsi] = at_destination ? middle : edge, r.gpr[Rdi] = at_destination ? edge : middle;
                     r.gpr[Rcx] = 10, r.gpr[Rax] = 0x1111'1111'1111'1111;
                     if (back) r.flags |= flag::df;
+                    r.flags |= flag::cf | flag::of;  // no comparison of these elements sets them
                     run(r);
                     const uptr step = back ? -3ul * s.size : 3ul * s.size;
                     const u64 address_of = back ? linear - s.size : linear + 4096;
@@ -59,6 +62,7 @@ void check_strings() {
                                        << level)
                         .ends(trapped, s.code(), pf(error, address_of))
                         .is("RCX", trapped.gpr[Rcx], 7)
+                        .is("flags", trapped.flags & arithmetic, r.flags & arithmetic)
                         .is("RSI", trapped.gpr[Rsi], r.gpr[Rsi] + (s.source ? step : 0))
                         .is("RDI", trapped.gpr[Rdi], r.gpr[Rdi] + (s.destination ? step : 0));
                 }
@@ -200,6 +204,9 @@ CODE(64, stmxcsr_, "stmxcsr [rbx]")
 CODE(64, movnti_, "movnti [rbx], rax")
 CODE(64, prefetch_, "prefetcht0 [rbx]")
 CODE(64, sfence_, "sfence")
+CODE(64, cvt_load, "cvtps2pi mm0, [rbx]\nemms")
+CODE(64, cvtt_load, "cvttpd2pi mm0, [rbx]\nemms")
+CODE(64, cvt_xmm, "cvtps2pi mm0, xmm0\nemms")
 CODE(64, crc32_, "crc32 eax, ebx")
 CODE(64, popcnt_, "popcnt eax, ebx")
 CODE_AT(64, divide_pending, "fninit\npush 0x37b\nfldcw [rsp]\npop rcx\nfldz\nfld1\nfdivrp", "fld1\nfninit")
@@ -214,12 +221,24 @@ struct Unit {
     Code (*code)();
     enum { X87, Wait, Mmx, Sse, Plain } kind;
 };
-constexpr Unit units[] = {
-    {"FLD1", fld1_, Unit::X87},       {"FNINIT", fninit_, Unit::X87},     {"FNSTSW", fnstsw_, Unit::X87},
-    {"FWAIT", fwait_, Unit::Wait},    {"FXSAVE", fxsave_, Unit::X87},     {"PADDB of MMX", paddb_mmx, Unit::Mmx},
-    {"EMMS", emms_, Unit::Mmx},       {"MOVUPS", movups_load, Unit::Sse}, {"LDMXCSR", ldmxcsr_, Unit::Sse},
-    {"STMXCSR", stmxcsr_, Unit::Sse}, {"MOVNTI", movnti_, Unit::Plain},   {"PREFETCHT0", prefetch_, Unit::Plain},
-    {"SFENCE", sfence_, Unit::Plain}, {"CRC32", crc32_, Unit::Plain},     {"POPCNT", popcnt_, Unit::Plain}};
+constexpr Unit units[] = {{"FLD1", fld1_, Unit::X87},
+                          {"FNINIT", fninit_, Unit::X87},
+                          {"FNSTSW", fnstsw_, Unit::X87},
+                          {"FWAIT", fwait_, Unit::Wait},
+                          {"FXSAVE", fxsave_, Unit::X87},
+                          {"PADDB of MMX", paddb_mmx, Unit::Mmx},
+                          {"EMMS", emms_, Unit::Mmx},
+                          {"MOVUPS", movups_load, Unit::Sse},
+                          {"LDMXCSR", ldmxcsr_, Unit::Sse},
+                          {"CVTPS2PI of memory", cvt_load, Unit::Sse},
+                          {"CVTTPD2PI of memory", cvtt_load, Unit::Sse},
+                          {"CVTPS2PI", cvt_xmm, Unit::Sse},
+                          {"STMXCSR", stmxcsr_, Unit::Sse},
+                          {"MOVNTI", movnti_, Unit::Plain},
+                          {"PREFETCHT0", prefetch_, Unit::Plain},
+                          {"SFENCE", sfence_, Unit::Plain},
+                          {"CRC32", crc32_, Unit::Plain},
+                          {"POPCNT", popcnt_, Unit::Plain}};
 
 Regs at_page(Regs r, uptr offset = 0) {
     r.gpr[Rbx] = address(user_page) + offset;
