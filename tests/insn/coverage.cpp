@@ -11,15 +11,14 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <memory>
 #include <set>
 #include <sstream>
 
 #include "cpu/semantics.hpp"
 #include "encodings.hpp"
 #include "generate.hpp"
+#include "golden/translated.hpp"
 #include "text.hpp"
-#include "translate/translator.hpp"
 
 using namespace bmbt;
 using namespace bmbt::oracle;
@@ -42,41 +41,11 @@ std::map<EncodedForm, Mnemonic*> owners;
 
 unsigned index_of(CodeSize s) { return static_cast<unsigned>(s); }
 
-// User code with flat segments, SSE and x87 on, MXCSR as at power-on; or a kernel's.
-Mode mode_of(CodeSize size, unsigned cpl) {
-    u64 stack = size == CodeSize::Bits64 ? 3 : size == CodeSize::Bits32 ? 2 : 1;
-    return {static_cast<u32>(Mode::code_size_(static_cast<u64>(size)) | Mode::cpl_(cpl) | Mode::stack_(stack) |
-                             Mode::long_mode_(1) | Mode::flat_(0x0f) | Mode::plain_(0x30) | Mode::sse_(1) |
-                             Mode::mxcsr_default_(1) | Mode::x87_(1) | Mode::protected_(1) | Mode::tsc_(1))};
-}
-
-// The host code of one instruction, without its last exit and what is out of line; empty where there is none.
-std::vector<u32> translated(CodeSize size, std::span<const u8> bytes, unsigned cpl) {
-    constexpr usize room = 4096;
-    static std::vector<u32> words(2 * room);
-    static SharedCode shared{.flag_bits = &words[room], .indirect = &words[room + 64], .end = &words[room + 128]};
-    for (auto& routine : shared.x87) routine = &words[room + 96];
-    for (unsigned n = 0; n < 4; n++) shared.movs[n] = shared.stos[n] = &words[room + 100];
-    shared.strings = &words[room + 100];
-    Mode mode = mode_of(size, cpl);
-    Source source{.bytes = bytes, .rip = 0x40'1000, .cs_base = 0, .single = false};
-    static Decoded decoded;
-    decode_block(source, mode, decoded);
-    if (decoded.count != 1) return {};
-    la64::Assembler as(std::span(words).first(room));
-    auto block = std::make_unique<Block>(as, shared, mode, source.rip, source.cs_base, 1);
-    generate(*block, source, decoded);
-    if (block->failed()) return {};
-    u32 end = block->main_size();
-    for (unsigned n = 0; n < block->exits(); n++)
-        if (block->exit(n).begin < end && block->exit(n).end == block->main_size()) end = block->exit(n).begin;
-    return {as.words().begin(), as.words().begin() + end / 4};
-}
-
 // Whether the translator makes host code of it, rather than the call of C++ that CPUID becomes.
-bool translated_inline(const Encoding& e, unsigned cpl) {
+bool translated_inline(const Encoding& e, bool kernel) {
     static constexpr u8 cpuid[] = {0x0f, 0xa2};
-    return translated(e.mode, e.bytes, cpl) != translated(e.mode, cpuid, cpl);
+    const Setting s = flat_setting(e.mode, kernel);
+    return translated(s, e.bytes).words != translated(s, cpuid).words;
 }
 
 void find_forms() {
@@ -88,7 +57,7 @@ void find_forms() {
         Mnemonic& m = mnemonics[x86::mnemonic_name(e.form.mnemonic)];
         m.forms[e.form].exists[index_of(e.mode)] = true;
         m.privileged |= e.privileged;
-        bool fast = translated_inline(e, 3) || translated_inline(e, 0);
+        bool fast = translated_inline(e, false) || translated_inline(e, true);
         (fast ? m.in_line : m.cpp) = true;
     });
     for (auto& [name, m] : mnemonics)
@@ -174,15 +143,13 @@ void find_golden(const std::filesystem::path& folder) {
         if (file.path().extension() != ".txt") continue;
         std::ifstream in(file.path());
         for (std::string line; std::getline(in, line);) {
+            const auto setting = setting_of(line.substr(0, line.find(' ')));
             usize open = line.find('"'), close = line.find('"', open + 1);
-            if (line.empty() || line[0] < '0' || line[0] > '9' || close == std::string::npos) continue;
+            if (!setting || close == std::string::npos) continue;
             std::vector<u8> code;
             std::istringstream bytes(line.substr(open + 1, close - open - 1));
             for (std::string b; bytes >> b;) code.push_back(static_cast<u8>(strtoul(b.c_str(), nullptr, 16)));
-            CodeSize mode = line.starts_with("64")   ? CodeSize::Bits64
-                            : line.starts_with("32") ? CodeSize::Bits32
-                                                     : CodeSize::Bits16;
-            each_form(mode, code, false, [](Mnemonic& m, Reach&) { m.golden = true; });
+            each_form(setting->mode.code_size(), code, false, [](Mnemonic& m, Reach&) { m.golden = true; });
         }
     }
 }

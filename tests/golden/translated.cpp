@@ -1,0 +1,120 @@
+#include "golden/translated.hpp"
+
+#include <array>
+#include <memory>
+
+#include "la64/branch.hpp"
+#include "la64/disassembler.hpp"
+
+namespace bmbt {
+namespace {
+
+using x86::CodeSize;
+
+// A program's, with flat segments but for FS and GS.
+Setting flat_program(CodeSize size) {
+    const u64 stack = size == CodeSize::Bits64 ? 3 : size == CodeSize::Bits32 ? 2 : 1;
+    return {.mode = {static_cast<u32>(Mode::code_size_(static_cast<u64>(size)) | Mode::cpl_(3) | Mode::stack_(stack) |
+                                      Mode::long_mode_(1) | Mode::flat_(0x0f) | Mode::plain_(0x30) | Mode::sse_(1) |
+                                      Mode::mxcsr_default_(1) | Mode::x87_(1) | Mode::protected_(1) | Mode::tsc_(1))},
+            .rip = 0x40'1000};
+}
+
+bool apply(char letter, Setting& s) {
+    switch (letter) {
+        case 'k': s.mode.raw &= ~static_cast<u32>(Mode::cpl_(3)); return true;
+        case 'd': s.mode.raw |= static_cast<u32>(Mode::denormals_(1)); return true;
+        default: return false;
+    }
+}
+
+// Shared code that is never run: each routine is a place of its own, so that the code which calls it tells which one.
+class Routines {
+ public:
+    explicit Routines(const u32* first) : next_(first) {
+        static constexpr const char* operations[] = {"add", "mul", "com", nullptr, "sub", "subr", "div", "divr"};
+        static constexpr const char* kinds[] = {"", "_m32", "_m64"};
+        static constexpr const char* conversions[] = {"widen32",  "widen64", "narrow32",
+                                                      "narrow64", "to_int",  "truncate"};
+        code.flag_bits = place("flag_bits");
+        code.indirect = place("indirect");
+        for (unsigned n = 0; n < 4; n++) {
+            code.movs[n] = place("movs" + std::to_string(1 << n));
+            code.stos[n] = place("stos" + std::to_string(1 << n));
+        }
+        code.strings = code.movs[0];
+        for (unsigned n = 0; n < x87_routine::widen32; n++)
+            if (const char* name = operations[n % 8]) code.x87[n] = place(std::string("x87_") + name + kinds[n / 8]);
+        for (unsigned n = x87_routine::widen32; n < x87_routine::count; n++)
+            code.x87[n] = place(std::string("x87_") + conversions[n - x87_routine::widen32]);
+        code.end = next_;
+    }
+
+    SharedCode code;
+
+    const std::string* name_of(const u32* at) const {
+        for (auto& [where, name] : names_)
+            if (where == at) return &name;
+        return nullptr;
+    }
+
+ private:
+    const u32* place(std::string name) {
+        names_.emplace_back(next_, std::move(name));
+        return next_++;
+    }
+
+    const u32* next_;
+    std::vector<std::pair<const u32*, std::string>> names_;
+};
+
+}  // namespace
+
+std::optional<Setting> setting_of(std::string_view word) {
+    const std::string_view bits = word.substr(0, 2);
+    if (bits != "64" && bits != "32" && bits != "16") return std::nullopt;
+    Setting s = flat_program(bits == "64" ? CodeSize::Bits64 : bits == "32" ? CodeSize::Bits32 : CodeSize::Bits16);
+    for (char letter : word.substr(2))
+        if (!apply(letter, s)) return std::nullopt;
+    return s;
+}
+
+Setting flat_setting(CodeSize size, bool kernel) {
+    Setting s = flat_program(size);
+    if (kernel) apply('k', s);
+    return s;
+}
+
+Translated translated(const Setting& setting, std::span<const u8> code) {
+    constexpr usize room = 4096;
+    static std::array<u32, room + 64> words;
+    static const Routines routines(&words[room]);
+    Translated out;
+    const Source source{.bytes = code, .rip = setting.rip, .cs_base = setting.cs_base, .single = false};
+    auto decoded = std::make_unique<Decoded>();
+    decode_block(source, setting.mode, *decoded);
+    out.one_block = decoded->length == code.size();
+    if (!out.one_block) return out;
+    la64::Assembler as(std::span(words).first(room));
+    auto block = std::make_unique<Block>(as, routines.code, setting.mode, source.rip, source.cs_base, 1);
+    generate(*block, source, *decoded);
+    out.fits = !block->failed();
+    if (!out.fits) return out;
+    u32 end = block->main_size();
+    for (unsigned n = 0; n < block->exits(); n++)
+        if (block->exit(n).begin < end && block->exit(n).end == block->main_size()) end = block->exit(n).begin;
+    out.words.assign(words.begin(), words.begin() + end / 4);
+    out.without_flags = block->callouts_without_flags();
+    for (usize n = 0; n < out.words.size(); n++) {
+        const u32 word = out.words[n];
+        const std::string* name = nullptr;
+        if (la64::branch_kind(word) == la64::BranchKind::Call)
+            name = routines.name_of(&words[n] + la64::branch_offset(word) / 4);
+        char text[64];
+        la64::disassemble(word, 0, text);
+        out.text.push_back(name ? "bl <" + *name + ">" : text);
+    }
+    return out;
+}
+
+}  // namespace bmbt

@@ -1,0 +1,37 @@
+// What the translator makes of a few bytes, where there is no machine to run them: for the golden files, and for
+// telling which forms become host code.
+#pragma once
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "translate/translator.hpp"
+
+namespace bmbt {
+
+// Where code runs: what the first word of a golden line says.
+struct Setting {
+    Mode mode;
+    u64 rip = 0, cs_base = 0;
+};
+
+// 64, 32 or 16 and letters in this order; nothing where it is none of that. SSE and x87 are on, MXCSR as at power-on, RDTSC allowed.
+//   64, 32, 16  a program's; ES to DS are flat, FS and GS have a base
+//   k           a kernel's
+//   d           MXCSR.DE is to be set
+std::optional<Setting> setting_of(std::string_view word);
+Setting flat_setting(x86::CodeSize, bool kernel);
+
+struct Translated {
+    bool one_block = false;  // the bytes are one block, to the last; else nothing of it was made
+    bool fits = false;
+    // The block's main code; its last exit and what is out of line are left out.
+    std::vector<u32> words;
+    std::vector<std::string> text;  // a line a word, with the names of shared routines
+    u64 without_flags = 0;          // Block::callouts_without_flags
+};
+Translated translated(const Setting&, std::span<const u8> code);
+
+}  // namespace bmbt
