@@ -3,7 +3,8 @@
 //   64 "f2 0f 58 c1" what it is, for people
 // (the code size with letters that say where it runs, see translated.hpp, and the bytes) and below it, indented, what the
 // translator makes of them: first the number of host instructions, then each. That is the block's main code; its last exit
-// and what is out of line are left out.
+// and what is out of line are left out. An entry with an instruction that is nothing but a call of C++ has the letter c.
+#include <gtest/gtest-spi.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -31,6 +32,8 @@ std::string entry(const std::string& line) {
     if (!t.one_block) return "    not one block\n";
     if (!t.fits) return "    does not fit\n";
     EXPECT_EQ(t.without_flags, 0u) << line;
+    if (setting->in_cpp) EXPECT_NE(t.callouts, 0u) << "marked with c, but nothing is a call of C++: " << line;
+    else EXPECT_EQ(t.callouts, 0u) << "a call of C++, but not marked with c: " << line;
     std::string out = "    = " + std::to_string(t.text.size()) + "\n";
     for (const std::string& text : t.text) out += "    " + text + "\n";
     return out;
@@ -77,6 +80,22 @@ TEST(Golden, ConditionForms) { check("forms-conditions.txt"); }
 TEST(Golden, SseForms) { check("forms-sse.txt"); }
 TEST(Golden, X87Forms) { check("forms-x87.txt"); }
 TEST(Golden, InCpp) { check("forms-cpp.txt"); }
+
+// An entry that shows only how C++ is called says nothing about the translator, unless that is what it is there for.
+TEST(Golden, RefusesCalloutsThatAreNotMarked) {
+    for (const char* line : {"64 \"0f a2\" cpuid", "64k \"0f a2\" cpuid", "64e \"d9 e1\" fabs, stack empty",
+                             "64ke \"d9 e1\" fabs, stack empty", "64 \"d8 c4\" fadd st, st(4), which is empty",
+                             "64 \"d9 e8 d9 fe d9 e1\" fld1; fsin; fabs"})
+        EXPECT_NONFATAL_FAILURE(entry(line), "not marked");
+}
+
+TEST(Golden, RefusesMarksThatAreWrong) {
+    for (const char* line : {"64c \"d9 e1\" fabs", "64kc \"d9 e1\" fabs", "64c \"f7 f1\" div ecx, in C++ by a slow path",
+                             "64c \"f3 aa\" rep stosb, in C++ if the routine leaves something"})
+        EXPECT_NONFATAL_FAILURE(entry(line), "marked with c");
+    for (const char* line : {"65 \"90\" nop", "64x \"90\" nop", "64 nop"})
+        EXPECT_NONFATAL_FAILURE(entry(line), "no code size or no bytes");
+}
 
 }  // namespace
 }  // namespace bmbt

@@ -24,6 +24,8 @@ bool apply(char letter, Setting& s) {
     switch (letter) {
         case 'k': s.mode.raw &= ~static_cast<u32>(Mode::cpl_(3)); return true;
         case 'd': s.mode.raw |= static_cast<u32>(Mode::denormals_(1)); return true;
+        case 'e': s.x87_top = 0, s.x87_tag = 0; return true;
+        case 'c': s.in_cpp = true; return true;
         default: return false;
     }
 }
@@ -68,6 +70,37 @@ class Routines {
     std::vector<std::pair<const u32*, std::string>> names_;
 };
 
+bool is_gate(u32 word) {
+    constexpr u32 syscall_0 = 0x002b'0000, jirl_ra_ra_0 = 0x4c00'0021;
+    return word == syscall_0 || word == jirl_ra_ra_0;
+}
+
+// Whether an instruction's code ends with the call of C++ however it runs: nothing in it leads behind the call.
+bool only_callout(std::span<const u32> words) {
+    if (words.empty() || !is_gate(words.back())) return false;
+    for (usize n = 0; n < words.size(); n++) {
+        const auto kind = la64::branch_kind(words[n]);
+        if (kind != la64::BranchKind::Jump && kind != la64::BranchKind::Zero && kind != la64::BranchKind::Compare)
+            continue;
+        if (static_cast<i64>(4 * n) + la64::branch_offset(words[n]) == static_cast<i64>(4 * words.size())) return false;
+    }
+    return true;
+}
+
+// By instruction of the block. A second snapshot of one instruction lies within its code.
+unsigned count_callouts(const Block& b, std::span<const u32> words) {
+    unsigned count = 0;
+    for (unsigned insn = 0, n = 0; insn < b.insns(); insn++) {
+        while (b.snapshot(n).insn != insn) n++;
+        unsigned next = n;
+        while (next < b.snapshots() && b.snapshot(next).insn == insn) next++;
+        const usize begin = b.snapshot(n).host_offset / 4;
+        const usize end = next < b.snapshots() ? b.snapshot(next).host_offset / 4 : words.size();
+        count += only_callout(words.subspan(begin, end - begin));
+    }
+    return count;
+}
+
 }  // namespace
 
 std::optional<Setting> setting_of(std::string_view word) {
@@ -97,6 +130,7 @@ Translated translated(const Setting& setting, std::span<const u8> code) {
     if (!out.one_block) return out;
     la64::Assembler as(std::span(words).first(room));
     auto block = std::make_unique<Block>(as, routines.code, setting.mode, source.rip, source.cs_base, 1);
+    block->expect_x87(setting.x87_top, setting.x87_tag);
     generate(*block, source, *decoded);
     out.fits = !block->failed();
     if (!out.fits) return out;
@@ -104,6 +138,7 @@ Translated translated(const Setting& setting, std::span<const u8> code) {
     for (unsigned n = 0; n < block->exits(); n++)
         if (block->exit(n).begin < end && block->exit(n).end == block->main_size()) end = block->exit(n).begin;
     out.words.assign(words.begin(), words.begin() + end / 4);
+    out.callouts = count_callouts(*block, out.words);
     out.without_flags = block->callouts_without_flags();
     for (usize n = 0; n < out.words.size(); n++) {
         const u32 word = out.words[n];
