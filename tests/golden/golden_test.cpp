@@ -74,6 +74,8 @@ void check(const std::string& name) {
 TEST(Golden, Integer) { check("integer.txt"); }
 TEST(Golden, Sse) { check("sse.txt"); }
 TEST(Golden, Denormals) { check("denormals.txt"); }
+TEST(Golden, SixteenBit) { check("sixteen-bit.txt"); }
+TEST(Golden, Segments) { check("segments.txt"); }
 TEST(Golden, X87) { check("x87.txt"); }
 TEST(Golden, IntegerForms) { check("forms-integer.txt"); }
 TEST(Golden, ConditionForms) { check("forms-conditions.txt"); }
@@ -85,7 +87,7 @@ TEST(Golden, InCpp) { check("forms-cpp.txt"); }
 TEST(Golden, RefusesCalloutsThatAreNotMarked) {
     for (const char* line : {"64 \"0f a2\" cpuid", "64k \"0f a2\" cpuid", "64e \"d9 e1\" fabs, stack empty",
                              "64ke \"d9 e1\" fabs, stack empty", "64 \"d8 c4\" fadd st, st(4), which is empty",
-                             "64 \"d9 e8 d9 fe d9 e1\" fld1; fsin; fabs"})
+                             "64 \"d9 e8 d9 fe d9 e1\" fld1; fsin; fabs", "32l \"8b 07\" mov eax, dword ptr [edi]"})
         EXPECT_NONFATAL_FAILURE(entry(line), "not marked");
 }
 
@@ -93,7 +95,7 @@ TEST(Golden, RefusesMarksThatAreWrong) {
     for (const char* line : {"64c \"d9 e1\" fabs", "64kc \"d9 e1\" fabs", "64c \"f7 f1\" div ecx, in C++ by a slow path",
                              "64c \"f3 aa\" rep stosb, in C++ if the routine leaves something"})
         EXPECT_NONFATAL_FAILURE(entry(line), "marked with c");
-    for (const char* line : {"65 \"90\" nop", "64x \"90\" nop", "64 nop"})
+    for (const char* line : {"65 \"90\" nop", "64x \"90\" nop", "64s \"90\" nop", "64 nop"})
         EXPECT_NONFATAL_FAILURE(entry(line), "no code size or no bytes");
 }
 

@@ -11,6 +11,9 @@ namespace {
 
 using x86::CodeSize;
 
+constexpr u64 every = 0x3f, code_segment = 1 << x86::Cs;  // sets of x86::Seg
+constexpr u64 based = 0x2'0000;                           // where a segment that is not flat begins
+
 // A program's, with flat segments but for FS and GS.
 Setting flat_program(CodeSize size) {
     const u64 stack = size == CodeSize::Bits64 ? 3 : size == CodeSize::Bits32 ? 2 : 1;
@@ -20,9 +23,38 @@ Setting flat_program(CodeSize size) {
             .rip = 0x40'1000};
 }
 
+// Segments of another kind: as Runtime::mode_of_cpu tells of them.
+void set_segments(Mode& m, u64 plain, u64 small) {
+    constexpr u64 all = Mode::flat_(every) | Mode::plain_(every) | Mode::small_(every);
+    m.raw = (m.raw & ~static_cast<u32>(all)) | static_cast<u32>(Mode::plain_(plain) | Mode::small_(small));
+}
+
+Setting virtual_8086() {
+    Setting s = flat_program(CodeSize::Bits16);
+    s.mode.raw &= ~static_cast<u32>(Mode::long_mode_(1) | Mode::protected_(1));
+    set_segments(s.mode, 0, every);
+    s.rip = 0x1000, s.cs_base = based;
+    return s;
+}
+
 bool apply(char letter, Setting& s) {
+    const bool code64 = s.mode.code64(), code16 = s.mode.code_size() == CodeSize::Bits16,
+               real = !Mode::protected_.of(s.mode.raw);
     switch (letter) {
         case 'k': s.mode.raw &= ~static_cast<u32>(Mode::cpl_(3)); return true;
+        case 's':
+            // Of CS, only real mode's code knows that no limit can be passed.
+            set_segments(s.mode, real ? every : every & ~code_segment, 0);
+            s.cs_base = based;
+            return !code64;
+        case 'l':
+            set_segments(s.mode, 0, 0);
+            s.cs_base = based;
+            return !code64;
+        case 'p':
+            set_segments(s.mode, 0, every & ~code_segment);
+            s.mode.raw |= static_cast<u32>(Mode::protected_(1));
+            return code16;
         case 'd': s.mode.raw |= static_cast<u32>(Mode::denormals_(1)); return true;
         case 'e': s.x87_top = 0, s.x87_tag = 0; return true;
         case 'c': s.in_cpp = true; return true;
@@ -106,7 +138,7 @@ unsigned count_callouts(const Block& b, std::span<const u32> words) {
 std::optional<Setting> setting_of(std::string_view word) {
     const std::string_view bits = word.substr(0, 2);
     if (bits != "64" && bits != "32" && bits != "16") return std::nullopt;
-    Setting s = flat_program(bits == "64" ? CodeSize::Bits64 : bits == "32" ? CodeSize::Bits32 : CodeSize::Bits16);
+    Setting s = bits == "16" ? virtual_8086() : flat_program(bits == "64" ? CodeSize::Bits64 : CodeSize::Bits32);
     for (char letter : word.substr(2))
         if (!apply(letter, s)) return std::nullopt;
     return s;

@@ -22,13 +22,17 @@ struct Setting {
 };
 
 // 64, 32 or 16 and letters in this order; nothing where it is none of that. SSE and x87 are on, MXCSR as at power-on, RDTSC allowed.
-//   64, 32, 16  a program's; ES to DS are flat, FS and GS have a base
-//   k           a kernel's
-//   d           MXCSR.DE is to be set
-//   e           the x87 stack is empty, with TOP at 0
-//   c           in_cpp
+//   64, 32  a program's; ES to DS are flat, FS and GS have a base
+//   16      a program's in virtual-8086 mode: each segment is the 64 KiB from its base
+//   k       a kernel's (with 16: real mode)
+//   p       16-bit protected mode: data segments are 64 KiB, CS has a limit to check
+//   s       no segment is flat: each has a base, none a limit that an address could pass (16ks: "unreal" mode)
+//   l       each segment has a limit to check that is not 64 KiB, or grows down
+//   d       MXCSR.DE is to be set
+//   e       the x87 stack is empty, with TOP at 0
+//   c       in_cpp
 std::optional<Setting> setting_of(std::string_view word);
-Setting flat_setting(x86::CodeSize, bool kernel);
+Setting flat_setting(x86::CodeSize, bool kernel);  // of 64, 32 and, unlike above, 16 bits
 
 struct Translated {
     bool one_block = false;  // the bytes are one block, to the last; else nothing of it was made
