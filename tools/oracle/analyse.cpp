@@ -73,18 +73,73 @@ void ignore_shifted(Draft& d, const Insn& i, usize at) {
     if (operand_place(d, i, at, place)) ignore(d, place, 0, 2);
 }
 
-// Pointers to the last FPU instruction and reserved fields of the images that FNSTENV, FNSAVE and FXSAVE store.
-void ignore_image_fields(Draft& d, const Insn& i, usize at) {
+// What the vector's own instructions have made of the x87's pointers. Before the first of them they are another
+// program's.
+struct X87Pointers {
+    bool instruction = false;  // known: FIP, FCS and FOP
+    bool data = false;         // known: FDP and FDS
+
+    void after(const Insn& i) {
+        if (i.mnemonic == ZYDIS_MNEMONIC_FNINIT) instruction = data = true;  // 0
+        if (i.opcode_map != 0 || i.opcode < 0xd8 || i.opcode > 0xdf || is_control(i.mnemonic)) return;
+        instruction = true;
+        data = i.modrm < 0xc0;  // else the manual leaves it undefined
+    }
+    static bool is_control(u16 mnemonic) {
+        switch (mnemonic) {
+            case ZYDIS_MNEMONIC_FNINIT:
+            case ZYDIS_MNEMONIC_FNCLEX:
+            case ZYDIS_MNEMONIC_FLDCW:
+            case ZYDIS_MNEMONIC_FNSTCW:
+            case ZYDIS_MNEMONIC_FNSTSW:
+            case ZYDIS_MNEMONIC_FNSTENV:
+            case ZYDIS_MNEMONIC_FLDENV:
+            case ZYDIS_MNEMONIC_FNSAVE:
+            case ZYDIS_MNEMONIC_FRSTOR: return true;
+            default: return false;
+        }
+    }
+};
+
+// Some processors keep FDP for instructions with an unmasked exception only, and some no selectors: CPUID.7.0:EBX bits
+// 6 and 13. Intel's keep FOP as they do FDP, without saying so there ("Fopcode Compatibility Sub-mode").
+struct NativePointers {
+    bool data, selectors, opcode;
+    NativePointers() {
+        u32 a = 0, b, c, d;
+        asm("cpuid" : "+a"(a), "=b"(b), "=c"(c), "=d"(d));
+        const bool has_leaf = a >= 7;
+        opcode = b == 0x6874'7541;  // AuthenticAMD
+        a = 7, c = 0;
+        asm("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+        data = !(has_leaf && b >> 6 & 1), selectors = !(has_leaf && b >> 13 & 1);
+    }
+};
+
+// Pointers that are not known and reserved fields of the images that FNSTENV, FNSAVE and FXSAVE store.
+// `conditions`: bits of the status word that are undefined by then.
+void ignore_image_fields(Draft& d, const Insn& i, usize at, X87Pointers known, u16 conditions) {
     u32 place;
     if (moves_many_bytes(i)) d.options |= option::any_byte;
     bool environment = i.mnemonic == ZYDIS_MNEMONIC_FNSTENV || i.mnemonic == ZYDIS_MNEMONIC_FNSAVE;
     bool xsave = i.mnemonic == ZYDIS_MNEMONIC_XSAVE || i.mnemonic == ZYDIS_MNEMONIC_XSAVE64;
     bool fxsave = i.mnemonic == ZYDIS_MNEMONIC_FXSAVE || i.mnemonic == ZYDIS_MNEMONIC_FXSAVE64 || xsave;
     if ((!environment && !fxsave) || !operand_place(d, i, at, place)) return;
-    if (environment && i.operand_size == 2) return ignore(d, place, 6, 14);
     if (environment) {
-        for (u32 field : {2, 6, 10}) ignore(d, place, field, field + 2);
-        return ignore(d, place, 12, 28);
+        static const NativePointers native;
+        const bool wide = i.operand_size != 2;
+        const u32 width = wide ? 4 : 2, pointers = wide ? 12 : 6, end = wide ? 28 : 14;
+        if (wide)
+            for (u32 field : {2, 6, 10}) ignore(d, place, field, field + 2);
+        ignore(d, place, wide ? 5 : 3, wide ? 6 : 4, static_cast<u8>(conditions >> 8));
+        if (!known.instruction) return ignore(d, place, pointers, end);
+        d.options |= option::user_only;  // a kernel's CS is another
+        const u32 selector = pointers + width, data = wide ? 20 : 10, data_selector = data + width;
+        if (!native.selectors) ignore(d, place, selector, selector + 2);
+        if (wide && !native.opcode) ignore(d, place, selector + 2, data);
+        if (!native.data || !known.data) ignore(d, place, data, data + width);
+        if (!native.selectors || !native.data || !known.data) ignore(d, place, data_selector, data_selector + 2);
+        return wide ? ignore(d, place, data_selector + 2, end) : void();
     }
     if (xsave) ignore(d, place, 512, 513, 3);  // whether a component is as after a reset need not be tracked
     ignore(d, place, 5, 24);
@@ -114,12 +169,13 @@ class Walk {
             ZydisDecodedInstruction z;
             zydis_decode(d_.mode, &d_.code[at], d_.code.size() - at, z);
             if (!may_read(insn, z, why)) return false;
+            const u16 fsw_before = fsw_;
 
             bool ended = d_.outcome.vector != x86::Vector::Bp;
             bool faulted = ended && d_.after.rip == start + at && !branched;
             // Its target may be beyond the limit too: Intel looks at that first, AMD at the stack.
-            if (faulted && insn.mnemonic == ZYDIS_MNEMONIC_CALL && d_.outcome.vector == x86::Vector::Ss && d_.mode == CodeSize::Bits16 &&
-                insn.operand_size == 4) {
+            if (faulted && insn.mnemonic == ZYDIS_MNEMONIC_CALL && d_.outcome.vector == x86::Vector::Ss &&
+                d_.mode == CodeSize::Bits16 && insn.operand_size == 4) {
                 why = "which of two faults it has is each vendor's own";
                 return false;
             }
@@ -127,8 +183,8 @@ class Walk {
                 why = "it faults in a loop";
                 return false;
             }
-            Undefined u = faulted ? undefined_by_faulting(insn)
-                                  : undefined_by(insn, first && at == 0 ? &d_.before : nullptr);
+            Undefined u =
+                faulted ? undefined_by_faulting(insn) : undefined_by(insn, first && at == 0 ? &d_.before : nullptr);
             if (!branched) {
                 flags_ &= ~u.flags_written;
                 if (z.fpu_flags) fsw_ &= ~condition_codes(z.fpu_flags->modified | z.fpu_flags->set_0);
@@ -137,7 +193,8 @@ class Walk {
             fsw_ |= u.fsw;
             for (unsigned i = 0; i < 16; i++) d_.ignore[i] |= u.gpr[i];
             d_.tolerance = u.tolerance;
-            ignore_image_fields(d_, insn, at);
+            ignore_image_fields(d_, insn, at, branched ? X87Pointers{} : pointers_, fsw_before);
+            if (!faulted) pointers_.after(insn);
             usize ignored = d_.memory_ignore.size();
             if (u.flags == x86::flag::arithmetic) ignore_shifted(d_, insn, at);
             memory_undefined_ |= d_.memory_ignore.size() != ignored;
@@ -155,8 +212,7 @@ class Walk {
  private:
     // Nothing that is undefined by now may be looked at.
     bool may_read(const Insn& insn, const ZydisDecodedInstruction& z, std::string& why) const {
-        bool stores_status = insn.mnemonic == ZYDIS_MNEMONIC_FNSTSW || insn.mnemonic == ZYDIS_MNEMONIC_FNSTENV ||
-                             insn.mnemonic == ZYDIS_MNEMONIC_FNSAVE || insn.mnemonic == ZYDIS_MNEMONIC_FXSAVE ||
+        bool stores_status = insn.mnemonic == ZYDIS_MNEMONIC_FNSTSW || insn.mnemonic == ZYDIS_MNEMONIC_FXSAVE ||
                              insn.mnemonic == ZYDIS_MNEMONIC_FXSAVE64;
         bool undefined = d_.tolerance != Tolerance::Exact || memory_undefined_ || (stores_status && fsw_);
         for (unsigned i = 0; i < 16; i++) undefined |= d_.ignore[i] != 0;
@@ -169,6 +225,7 @@ class Walk {
     Draft& d_;
     u64 flags_ = 0;
     u16 fsw_ = 0;
+    X87Pointers pointers_;
     bool loops_ = false, memory_undefined_ = false;
 };
 
