@@ -195,10 +195,10 @@ bool x87(const Insn& i, Undefined& u) {
         default: u.fsw = c0 | c2 | c3; break;
     }
     switch (i.mnemonic) {
+        case ZYDIS_MNEMONIC_FSINCOS:
+        case ZYDIS_MNEMONIC_FPTAN: u.tolerance = Tolerance::TranscendentalPair; break;
         case ZYDIS_MNEMONIC_FSIN:
         case ZYDIS_MNEMONIC_FCOS:
-        case ZYDIS_MNEMONIC_FSINCOS:
-        case ZYDIS_MNEMONIC_FPTAN:
         case ZYDIS_MNEMONIC_FPATAN:
         case ZYDIS_MNEMONIC_F2XM1:
         case ZYDIS_MNEMONIC_FYL2X:
@@ -213,7 +213,10 @@ bool x87(const Insn& i, Undefined& u) {
 Undefined undefined_by(const Insn& i, const State* before) {
     Undefined u;
     if (integer(i, before, u) || x87(i, u)) return u;
-    if (approximates(i.mnemonic)) u.tolerance = Tolerance::Reciprocal;
+    if (approximates(i.mnemonic))
+        u.tolerance = i.mnemonic == ZYDIS_MNEMONIC_RCPSS || i.mnemonic == ZYDIS_MNEMONIC_RSQRTSS
+                          ? Tolerance::ReciprocalScalar
+                          : Tolerance::Reciprocal;
     return u;
 }
 

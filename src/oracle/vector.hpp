@@ -23,8 +23,10 @@ constexpr unsigned max_code = 64;
 
 enum class Tolerance : u8 {
     Exact,
-    Transcendental,  // ST registers within one unit in the last place
-    Reciprocal       // singles of XMM registers within 1.5 * 2^-12 of the true value, as RCPPS promises
+    Transcendental,      // ST(0) within one unit in the last place
+    TranscendentalPair,  // ST(0) and ST(1)
+    Reciprocal,          // singles of a register that changes within 1.5 * 2^-12 of the true value, as RCPPS promises
+    ReciprocalScalar     // the lowest single alone
 };
 
 namespace option {
