@@ -144,15 +144,29 @@ void Server::read_all() {
     out_.send();
 }
 
-// Registers that cannot be changed come with all others, and are left alone.
+// Registers that cannot be changed come with all others. Some are views of others (linear_pc, bases of selectors), and would take
+// back what these were given: only what differs from before the packet is written. The first that is refused is told.
 void Server::write_all(Fields f) {
-    std::array<u8, all_register_bytes> values;
+    std::array<u8, all_register_bytes> values, before;
     unsigned size = 0;
-    for (unsigned n = 0; n < description_.count(); n++) size += description_[n].bytes;
+    std::array<u8, largest_register> room;
+    for (unsigned n = 0; n < description_.count(); size += description_[n++].bytes)
+        std::ranges::copy(register_value(n, room), before.begin() + size);
     if (!f.hex_bytes(std::span(values).first(size))) return reply(bad_packet);
-    for (unsigned n = 0, at = 0; n < description_.count(); at += description_[n++].bytes)
-        static_cast<void>(set_register(n, std::span(values).subspan(at, description_[n].bytes)));
-    reply("OK");
+    const char* refused = nullptr;
+    for (unsigned n = 0, at = 0; n < description_.count(); at += description_[n++].bytes) {
+        const auto value = std::span(values).subspan(at, description_[n].bytes);
+        if (std::ranges::equal(value, std::span(before).subspan(at, value.size()))) continue;
+        const char* why = set_register(n, value);
+        if (!refused) refused = why;
+    }
+    reply_written(refused);
+}
+
+// What a register's write has answered.
+void Server::reply_written(const char* refused) {
+    if (!refused) return reply("OK");
+    out_.begin().text("E.").text(refused).send();
 }
 
 void Server::read_one(Fields f) {
@@ -169,9 +183,7 @@ void Server::write_one(Fields f) {
     std::array<u8, largest_register> bytes;
     const std::span<u8> value = std::span(bytes).first(description_[static_cast<unsigned>(n)].bytes);
     if (!f.hex_bytes(value)) return reply(bad_packet);
-    const char* refused = set_register(static_cast<unsigned>(n), value);
-    if (!refused) return reply("OK");
-    out_.begin().text("E.").text(refused).send();
+    reply_written(set_register(static_cast<unsigned>(n), value));
 }
 
 void Server::read_memory(Fields f) {

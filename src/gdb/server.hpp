@@ -51,6 +51,7 @@ class Server {
     // Errors of replies, by the numbers that debuggers show as they are.
     static constexpr std::string_view bad_packet = "E16", no_memory = "E0e", cannot = "E01";
     void reply(std::string_view text);
+    void reply_written(const char* refused);
     void report();
 
     Target& target_;

@@ -26,6 +26,7 @@ class FakeTarget final : public Target {
     }
     const char* write_register(unsigned n, std::span<const u8> value) override {
         EXPECT_EQ(value.size(), registers[n].size());
+        written.push_back(n);
         if (n == reg::cr0) return std::ranges::equal(value, registers[n]) ? nullptr : "not this one";
         registers[n].assign(value.begin(), value.end());
         return nullptr;
@@ -61,6 +62,7 @@ class FakeTarget final : public Target {
     static constexpr u64 base = 0x1000;
     u8 memory[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     std::map<unsigned, std::vector<u8>> registers;
+    std::vector<unsigned> written;
     std::map<std::pair<u64, Point>, u64> points;
 };
 
@@ -304,6 +306,29 @@ TEST_F(ServerTest, ReadsAndWritesRegisters) {
     EXPECT_EQ(ask("G" + all), "OK");
     EXPECT_EQ(ask("p0"), "efcdab8967452301");
     EXPECT_EQ(ask("G00"), "E16");
+}
+
+// Some registers are views of others: linear_pc of RIP and CS, bases of selectors. What comes as it was has no say.
+TEST_F(ServerTest, WritesOnlyTheRegistersThatDiffer) {
+    auto changed = [&](Arch arch, u8 target_register, const std::string& value) {
+        target.now = arch;
+        ask("qSupported");
+        const Description d(arch);
+        std::string all = ask("g");
+        usize at = 0;
+        for (unsigned n = 0; n < d.number_of(target_register); n++) at += 2 * d[n].bytes;
+        all.replace(at, value.size(), value);
+        target.written.clear();
+        return ask("G" + all);
+    };
+    EXPECT_EQ(changed(Arch::I386, reg::rip, "34120000"), "OK");
+    EXPECT_EQ(target.written, std::vector<unsigned>{reg::rip});
+    EXPECT_EQ(target.registers[reg::rip], (std::vector<u8>{0x34, 0x12, 0, 0, 0x10, 0x10, 0x10, 0x10}));
+    EXPECT_EQ(changed(Arch::I8086, reg::linear_pc, "007c0000"), "OK");
+    EXPECT_EQ(target.written, std::vector<unsigned>{reg::linear_pc});
+    EXPECT_EQ(changed(Arch::X86_64, reg::fs, "2b000000"), "OK");
+    EXPECT_EQ(target.written, std::vector<unsigned>{reg::fs});
+    EXPECT_EQ(changed(Arch::X86_64, reg::cr0, "00"), "E.not this one");
 }
 
 TEST_F(ServerTest, ReadsAndWritesMemory) {
