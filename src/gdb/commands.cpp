@@ -7,6 +7,21 @@ namespace bmbt::gdb {
 namespace {
 
 constexpr std::string_view only_thread = "1";
+constexpr std::string_view stand_alone = "?gk";  // packets that are a letter and no more
+
+// A thread's number: of the only one, or 0, any, or -1, all.
+bool names_thread(Fields& f) {
+    const bool all = f.take('-');
+    const u64 n = f.hex();
+    return f.good() && (all ? n == 1 : n <= 1);
+}
+
+// ;PID to the end, of the only process; debuggers make its number up.
+bool names_process(Fields& f) {
+    f.expect(';');
+    f.hex();
+    return f.good() && f.at_end();
+}
 
 }  // namespace
 
@@ -48,6 +63,7 @@ void Server::report() {
 std::optional<Resume> Server::command(std::string_view text) {
     if (text.empty()) return reply(""), std::nullopt;
     Fields rest(text.substr(1));
+    if (stand_alone.contains(text.front()) && !rest.at_end()) return reply(bad_packet), std::nullopt;
     switch (text.front()) {
         case '?': report(); return {};
         case 'g': read_all(); return {};
@@ -60,7 +76,9 @@ std::optional<Resume> Server::command(std::string_view text) {
         case 'Z': point(rest, true); return {};
         case 'z': point(rest, false); return {};
         case 'H':
-        case 'T': reply("OK"); return {};  // there is one thread
+            if (!rest.take('c')) rest.expect('g');
+            [[fallthrough]];
+        case 'T': reply(names_thread(rest) && rest.at_end() ? "OK" : bad_packet); return {};
         case 'q':
         case 'Q': query(text); return {};
         case 'c':
@@ -68,14 +86,19 @@ std::optional<Resume> Server::command(std::string_view text) {
         case 'C':
         case 'S': return resume(text);
         case 'D':
+            if (!rest.at_end() && !names_process(rest)) return reply(bad_packet), std::nullopt;
             target_.remove_all_points();
             reply("OK");
             return Resume{.kind = Resume::Kind::Detach};
         case 'k': return Resume{.kind = Resume::Kind::Kill};
         case 'v':
             if (text == "vCont?") return reply("vCont;c;C;s;S;r"), std::nullopt;
-            if (text.starts_with("vCont;")) return resume_threads(text.substr(6));
-            if (text.starts_with("vKill")) return reply("OK"), Resume{.kind = Resume::Kind::Kill};
+            if (text.starts_with("vCont;")) return resume_threads(Fields(text.substr(6)));
+            if (text.starts_with("vKill")) {
+                Fields process(text.substr(5));
+                if (!names_process(process)) return reply(bad_packet), std::nullopt;
+                return reply("OK"), Resume{.kind = Resume::Kind::Kill};
+            }
             break;
         default: break;
     }
@@ -84,7 +107,8 @@ std::optional<Resume> Server::command(std::string_view text) {
 }
 
 void Server::query(std::string_view text) {
-    if (text.starts_with("qSupported")) return supported(text.substr(10));
+    constexpr std::string_view begin = "qSupported";
+    if (text == begin || text.starts_with("qSupported:")) return supported(text.substr(begin.size()));
     if (text == "QStartNoAckMode") return acknowledge_ = false, reply("OK");
     if (text == "qC") return reply("QC1");
     if (text == "qfThreadInfo") return reply("m1");
@@ -222,7 +246,7 @@ void Server::point(Fields f, bool add) {
     u64 address = f.hex();
     f.expect(',');
     u64 size = f.hex();
-    if (!f.good()) return reply(bad_packet);
+    if (!f.good() || !f.at_end()) return reply(bad_packet);
     if (kind > static_cast<u64>(Point::AccessWatch)) return reply("");
     Point p = static_cast<Point>(kind);
     if (add) return reply(target_.add_point(p, address, size) ? "OK" : cannot);
@@ -250,27 +274,34 @@ std::optional<Resume> Server::resume(std::string_view text) {
     return Resume{.kind = step ? Resume::Kind::Step : Resume::Kind::Continue};
 }
 
-// action[:thread][;action[:thread]]...: the first is for the only thread there is, whether it names it or not.
-std::optional<Resume> Server::resume_threads(std::string_view actions) {
-    std::string_view first = actions.substr(0, std::min(actions.find(';'), actions.size()));
-    first = first.substr(0, std::min(first.find(':'), first.size()));
-    if (first.empty()) return reply(bad_packet), std::nullopt;
-    switch (first.front()) {
-        case 'c':
-        case 'C': return Resume{.kind = Resume::Kind::Continue};
-        case 's':
-        case 'S': return Resume{.kind = Resume::Kind::Step};
-        case 'r': {
-            Fields f(first.substr(1));
-            u64 begin = f.hex();
-            f.expect(',');
-            u64 end = f.hex();
-            bool linear = description_.pc() == reg::linear_pc;
-            if (f.good() && f.at_end()) return Resume{.kind = Resume::Kind::Step, .begin = begin, .end = end, .linear = linear};
-            break;
-        }
-        default: break;
+// c, C signal, s, S signal, r begin,end; good() of the fields says whether it is one.
+Resume Server::action(Fields& f) const {
+    Resume r{.kind = Resume::Kind::Step};
+    if (f.take('r')) {
+        r.begin = f.hex();
+        f.expect(',');
+        r.end = f.hex();
+        r.linear = description_.pc() == reg::linear_pc;
+    } else if (f.take('S')) {
+        f.hex();
+    } else if (!f.take('s')) {
+        r.kind = Resume::Kind::Continue;
+        if (f.take('C')) f.hex();
+        else f.expect('c');
     }
+    return r;
+}
+
+// action[:thread][;action[:thread]]...: the first is for the only thread there is, whether it names it or not.
+std::optional<Resume> Server::resume_threads(Fields f) {
+    std::optional<Resume> first;
+    bool good;
+    do {
+        const Resume r = action(f);
+        if (!first) first = r;
+        good = !f.take(':') || names_thread(f);
+    } while (good && f.take(';'));
+    if (good && f.good() && f.at_end()) return first;
     reply(bad_packet);
     return {};
 }

@@ -40,7 +40,8 @@ class Server {
     void write_memory(Fields, bool binary);
     void point(Fields, bool add);
     std::optional<Resume> resume(std::string_view);
-    std::optional<Resume> resume_threads(std::string_view actions);
+    Resume action(Fields&) const;
+    std::optional<Resume> resume_threads(Fields actions);
     std::span<const u8> register_value(unsigned number, std::span<u8, largest_register> room);
     const char* set_register(unsigned number, std::span<const u8> low_bytes);
 

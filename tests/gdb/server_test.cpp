@@ -385,6 +385,20 @@ TEST_F(ServerTest, BadResumesAreRefused) {
     for (const char* bad : {"vCont;", "vCont;t", "vCont;r1000", "Cxx", "C05;", "cxx", "c10;", "s10 ", "vCont;r1,2,3"}) EXPECT_EQ(ask(bad), "E16") << bad;
 }
 
+TEST_F(ServerTest, BadPacketsChangeNothing) {
+    ask("Z0,1000,1");
+    for (const char* bad : {"kfoo", "vKill", "vKill;", "vKillx", "vKill;1x", "Dxyz", "D;", "D;1;", "vCont;cXYZ", "vCont;c:", "vCont;s:99", "vCont;s:1:1",
+                            "vCont;c;", "vCont;s:1;x", "vCont;C", "vCont;Cxx:1", "vCont;S5:2", "vCont;c05", "vCont;r1,2:7", "Z0,2000,1garbage",
+                            "Z0,2000,1;cond", "z0,1000,1garbage", "z0,1000", "T", "T7", "Tx", "T1;", "H", "Hg", "Hx1", "Hg7", "Hc1;", "?x", "gx"})
+        EXPECT_EQ(ask(bad), "E16") << bad;
+    EXPECT_EQ(target.points.size(), 1u);
+    EXPECT_TRUE(target.points.contains({0x1000, Point::Breakpoint}));
+    for (const char* good : {"T1", "Hg0", "Hg1", "Hc-1", "Hc0"}) EXPECT_EQ(ask(good), "OK") << good;
+    EXPECT_EQ(resume("vCont;C05:1;c:-1").kind, Resume::Kind::Continue);
+    EXPECT_EQ(resume("vCont;S05:0").kind, Resume::Kind::Step);
+    EXPECT_EQ(resume("D;1").kind, Resume::Kind::Detach);
+}
+
 // Whatever a packet holds, it is answered by one packet or lets the target go on.
 TEST_F(ServerTest, AnswersAnything) {
     const std::vector<std::string> seeds = {
