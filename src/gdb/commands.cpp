@@ -30,6 +30,17 @@ void Server::reply(std::string_view text) {
     out_.text(text).send();
 }
 
+// The debugger looks for the breakpoint at its program counter, which may be an offset. One that is told of a breakpoint and
+// finds none there goes on without a word; one that is told of none stops.
+bool Server::knows_breakpoint() {
+    if (!tells_breakpoints_) return false;
+    std::array<u8, largest_register> room;
+    const std::span<const u8> value = register_value(description_.number_of(description_.pc()), room);
+    u64 pc = 0;
+    for (usize n = 0; n < value.size(); n++) pc |= u64{value[n]} << 8 * n;
+    return pc == stop_.address;
+}
+
 // "Stop Reply Packets": with the registers that the debugger asks for next anyhow.
 void Server::report() {
     constexpr std::string_view sigint = "T02", sigtrap = "T05", sigsegv = "T0b";
@@ -42,10 +53,10 @@ void Server::report() {
         case Stop::Kind::Shutdown:
         case Stop::Kind::Interrupt: break;
         case Stop::Kind::Breakpoint:
-            if (tells_breakpoints_) out_.text("swbreak:;");
+            if (knows_breakpoint()) out_.text("swbreak:;");
             break;
         case Stop::Kind::HardBreakpoint:
-            if (tells_breakpoints_) out_.text("hwbreak:;");
+            if (knows_breakpoint()) out_.text("hwbreak:;");
             break;
         case Stop::Kind::WriteWatch: out_.text("watch:").hex(stop_.address).text(";"); break;
         case Stop::Kind::ReadWatch: out_.text("rwatch:").hex(stop_.address).text(";"); break;

@@ -54,6 +54,7 @@ class Server {
     void reply(std::string_view text);
     void reply_written(const char* refused);
     void report();
+    bool knows_breakpoint();
 
     Target& target_;
     ByteStream& stream_;
@@ -65,7 +66,7 @@ class Server {
     bool wanted_ = false;     // a byte asked the target to stop
     bool awaited_ = false;    // the debugger waits to hear of a stop
     bool acknowledge_ = true;
-    bool tells_breakpoints_ = false;  // the debugger understands swbreak and hwbreak
+    bool tells_breakpoints_ = false;  // the debugger understands swbreak and hwbreak; see knows_breakpoint()
 };
 
 }  // namespace bmbt::gdb

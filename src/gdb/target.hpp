@@ -35,7 +35,7 @@ class Target {
     ~Target() = default;
 };
 
-// Why it stopped. `address` is a watchpoint's. Shutdown: it cannot go on, and will be reset.
+// Why it stopped. `address` is the point's. Shutdown: it cannot go on, and will be reset.
 struct Stop {
     enum class Kind : u8 { Start, Step, Interrupt, Breakpoint, HardBreakpoint, WriteWatch, ReadWatch, AccessWatch, Shutdown };
     Kind kind = Kind::Start;

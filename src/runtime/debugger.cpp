@@ -57,7 +57,10 @@ bool Debugger::reason(gdb::Stop& why) {
         static_cast<void>(called());
     }
     if (breakpoint_count_)
-        if (const Breakpoint* b = breakpoint_at(rip_linear())) return why.kind = b->soft ? Kind::Breakpoint : Kind::HardBreakpoint, true;
+        if (const Breakpoint* b = breakpoint_at(rip_linear())) {
+            why = {.kind = b->soft ? Kind::Breakpoint : Kind::HardBreakpoint, .address = b->address};
+            return true;
+        }
     why.kind = Kind::Interrupt;
     return server_.is_wanted();
 }

@@ -214,6 +214,21 @@ def instructions():
     check(value("$ebx") & 0x100 == 0, "the debugger's step is seen in pushed flags")
 
 
+def virtual_8086_mode():
+    """A breakpoint is a linear address, and the program counter an offset: gdb does not know it again, but stops."""
+    go("case_old")
+    run(f"break *{0x10003:#x}")
+    for number in (3, 4, 5):
+        run("continue")
+        check(value("$pc") == 3 and value("$linear_pc") == 0x10003, "a breakpoint in virtual-8086 mode")
+        check(value("$eax & 0xffff") == number, "turns of the loop")
+        check("virtual 8086" in run("monitor cpu"), run("monitor cpu"))
+    run("delete")
+    run("tbreak *&back")
+    run("continue")
+    check(word("from_user") & 0xffff == 6, "what virtual-8086 code gave")
+
+
 def frames_of_interrupts():
     go("case_halt")
     watch("watch -l *(int *)($esp - 4)", gdb.BP_HARDWARE_WATCHPOINT)
@@ -550,7 +565,8 @@ def comes_after_another():
 def first():
     check("protected, 32-bit code" in run("monitor cpu"), "not the guest's first instruction")
     at("_start", "the first instruction")
-    for part in (languages, interrupts, halts, instructions, frames_of_interrupts, spaces, registers_of_32_bits, system_registers, ends_of_guests):
+    for part in (languages, interrupts, halts, instructions, virtual_8086_mode, frames_of_interrupts, spaces,
+                 registers_of_32_bits, system_registers, ends_of_guests):
         print(part.__name__, flush=True)
         part()
     print("leaves_and_comes_back", flush=True)

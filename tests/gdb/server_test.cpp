@@ -456,16 +456,39 @@ TEST_F(ServerTest, ReportsWhyItStopped) {
     };
     using Kind = Stop::Kind;
     EXPECT_EQ(reported({Kind::Step}), packet("T05thread:1;" + registers));
-    EXPECT_EQ(reported({Kind::Breakpoint}), packet("T05thread:1;" + registers));
+    constexpr u64 rip = 0x1010'1010'1010'1010;
+    EXPECT_EQ(reported({Kind::Breakpoint, rip}), packet("T05thread:1;" + registers));
     ask("qSupported:swbreak+;hwbreak+");
-    EXPECT_EQ(reported({Kind::Breakpoint}), packet("T05thread:1;swbreak:;" + registers));
-    EXPECT_EQ(reported({Kind::HardBreakpoint}), packet("T05thread:1;hwbreak:;" + registers));
+    EXPECT_EQ(reported({Kind::Breakpoint, rip}), packet("T05thread:1;swbreak:;" + registers));
+    EXPECT_EQ(reported({Kind::HardBreakpoint, rip}), packet("T05thread:1;hwbreak:;" + registers));
     EXPECT_EQ(reported({Kind::Interrupt}), packet("T02thread:1;" + registers));
     EXPECT_TRUE(reported({Kind::Shutdown}).ends_with(packet("T0bthread:1;" + registers)));
     EXPECT_EQ(reported({Kind::WriteWatch, 0x1234}), packet("T05thread:1;watch:1234;" + registers));
     EXPECT_EQ(reported({Kind::ReadWatch, 0x1234}), packet("T05thread:1;rwatch:1234;" + registers));
     EXPECT_EQ(reported({Kind::AccessWatch, 0xffff'ffff'8100'0000}), packet("T05thread:1;awatch:ffffffff81000000;" + registers));
     EXPECT_EQ(ask("?"), "T05" + std::string(registers_of_stop));
+}
+
+// A debugger that hears of a breakpoint where its program counter has none lets the guest run on.
+TEST_F(ServerTest, TellsOfABreakpointOnlyWhereTheDebuggerKnowsIt) {
+    auto reported = [&](Arch arch, Stop why) {
+        target.now = arch;
+        ask("qSupported:swbreak+;hwbreak+");
+        resume("c");
+        stream.taken();
+        EXPECT_THROW(server.stopped(why), std::runtime_error);
+        const std::string text = stream.taken();
+        return text.substr(0, text.find("thread:1;") + 15);
+    };
+    using Kind = Stop::Kind;
+    target.registers[reg::rip] = {5, 0, 0, 0, 0, 0, 0, 0};
+    target.registers[reg::linear_pc] = {5, 0, 1, 0, 0, 0, 0, 0};
+    EXPECT_EQ(reported(Arch::I386, {Kind::Breakpoint, 0x10005}), "$T05thread:1;05:060");
+    EXPECT_EQ(reported(Arch::I386, {Kind::HardBreakpoint, 0x10005}), "$T05thread:1;05:060");
+    EXPECT_EQ(reported(Arch::X86_64, {Kind::Breakpoint, 0x10005}), "$T05thread:1;06:060");
+    EXPECT_EQ(reported(Arch::I8086, {Kind::Breakpoint, 0x10005}), "$T05thread:1;swbrea");
+    EXPECT_EQ(reported(Arch::I8086, {Kind::HardBreakpoint, 0x10005}), "$T05thread:1;hwbrea");
+    EXPECT_EQ(reported(Arch::I386, {Kind::Breakpoint, 5}), "$T05thread:1;swbrea");
 }
 
 TEST_F(ServerTest, SaysNothingUnasked) {

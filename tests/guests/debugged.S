@@ -10,6 +10,7 @@
         .set    task, 0x48
         .set    absent, 0x58                    // beyond the table
         .set    user_page, 0x400000
+        .set    old_segment, 0x1000             // of virtual-8086 code
         .set    first_copy, 0x800000
         .set    second_copy, 0xc00000
 
@@ -199,6 +200,34 @@ case_shutdown:
         lidt    no_idt_register
 at_shutdown:
         ud2
+
+// Virtual-8086 code, whose program counter is an offset.
+        .globl  case_old
+case_old:
+        cli
+        movl    $old_code, %esi
+        movl    $old_segment * 16, %edi
+        movl    $old_code_end - old_code, %ecx
+        rep     movsb
+        pushl   $0                              // GS, FS, DS, ES
+        pushl   $0
+        pushl   $0
+        pushl   $0
+        pushl   $0                              // SS:SP
+        pushl   $0x1000
+        pushl   $0x23002                        // VM, and INT n allowed
+        pushl   $old_segment
+        pushl   $0
+        iret
+        .code16
+old_code:
+        movw    $3, %ax
+1:      incw    %ax                             // at 3
+        cmpw    $6, %ax
+        jne     1b
+        int     $0x30
+old_code_end:
+        .code32
 
 // User code at one address in two address spaces.
         .globl  case_first_space, case_second_space
