@@ -56,7 +56,7 @@ bool Debugger::reason(gdb::Stop& why) {
         if (!in_range()) return why.kind = Kind::Step, true;
         static_cast<void>(called());
     }
-    if (breakpoint_count_)
+    if (breakpoint_count_ && !v_->halted)  // behind HLT is not reached before an interrupt ends it
         if (const Breakpoint* b = breakpoint_at(rip_linear())) {
             why = {.kind = b->soft ? Kind::Breakpoint : Kind::HardBreakpoint, .address = b->address};
             return true;

@@ -3,6 +3,7 @@
 What to do is in the environment: PART names a function below, PORT is the guest's. A failed check ends gdb with code 1."""
 
 import os
+import re
 import signal
 import sys
 import threading
@@ -71,6 +72,11 @@ def watch(command, kind):
     run("continue")
     hit = getattr(stops[-1], "breakpoints", [])
     check(any(point.type == kind for point in hit), f"{command}: stopped by {hit} at {value('$pc'):#x}")
+
+
+def packet(text):
+    """What is answered to a packet of our own."""
+    return re.search(r'received: "(.*)"', run("maint packet " + text)).group(1)
 
 
 def steps(number=1):
@@ -166,6 +172,14 @@ def halts():
     before = word("ticks")
     stop_at("behind_halt")
     check(word("ticks") > before, "at the instruction behind HLT before the interrupt that ended the halt")
+
+    go("case_halt")
+    run("set breakpoint always-inserted on")
+    run("break *&behind_halt")
+    packet(f"vCont;r{value('&case_halt'):x},{value('&behind_halt') + 1:x}")
+    run("maint flush register-cache")
+    at("on_timer", "steps through a range over HLT, behind which a breakpoint is")
+    run("set breakpoint always-inserted off")
 
 
 def instructions():
@@ -301,11 +315,13 @@ def system_registers():
 def ends_of_guests():
     """Where the guest would end or begin anew, the debugger sees it first."""
     go("case_dead")
+    run("break *&behind_dead")  # is not reached
     threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()
     run("continue")
     check(getattr(stops[-1], "stop_signal", "") == "SIGINT", f"a halt with interrupts off: {stops[-1]}")
     at("behind_dead", "a halt with interrupts off")
     check("interrupts off" in run("monitor cpu") and "halted" in run("monitor cpu"), "not halted")
+    run("delete")
     run("set $pc = &back")
 
     go("case_shutdown")
