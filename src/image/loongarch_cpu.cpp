@@ -68,7 +68,7 @@ void LoongArchCpu::take_interrupts() {
 }
 
 void LoongArchCpu::start_clock(Vcpu& v) {
-    clock_.leave_out(clock_.ticks() - stopped_at_);
+    clock_.go_on();
     v.counter_start = clock_.start();
 }
 

@@ -41,7 +41,7 @@ class LoongArchCpu final : public HostCpu, public Line {
     void set_timer(u64 deadline) override { clock_.program_timer(deadline_ = deadline); }
     void wait() override { interrupts_.wait(clock_, deadline_); }
     void code_written() override { asm volatile("ibar 0" ::: "memory"); }
-    void stop_clock() override { stopped_at_ = clock_.ticks(); }
+    void stop_clock() override { clock_.stop(); }
     void start_clock(Vcpu&) override;
     bool in_gate(u64 pc) override;
 
@@ -64,7 +64,6 @@ class LoongArchCpu final : public HostCpu, public Line {
     End end_ = nullptr;
     Restart restart_ = nullptr;
     u64 deadline_ = ~u64{0};
-    u64 stopped_at_ = 0;
     bool feeding_ = false;
 };
 

@@ -243,6 +243,13 @@ def virtual_8086_mode():
     check(word("from_user") & 0xffff == 6, "what virtual-8086 code gave")
 
 
+def clock_stands_still():
+    go("back")
+    before = int(run("monitor msr 10"), 16)
+    time.sleep(1)
+    check(0 <= int(run("monitor msr 10"), 16) - before < 1000, "the guest's time went on while it was stopped")
+
+
 def frames_of_interrupts():
     go("case_halt")
     watch("watch -l *(int *)($esp - 4)", gdb.BP_HARDWARE_WATCHPOINT)
@@ -581,7 +588,7 @@ def comes_after_another():
 def first():
     check("protected, 32-bit code" in run("monitor cpu"), "not the guest's first instruction")
     at("_start", "the first instruction")
-    for part in (languages, interrupts, halts, instructions, virtual_8086_mode, frames_of_interrupts, spaces,
+    for part in (languages, interrupts, halts, instructions, virtual_8086_mode, clock_stands_still, frames_of_interrupts, spaces,
                  registers_of_32_bits, system_registers, ends_of_guests):
         print(part.__name__, flush=True)
         part()

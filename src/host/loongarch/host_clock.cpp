@@ -47,11 +47,20 @@ HostClock::HostClock(const HostInfo& info)
     if (info.rtc) boot_unix_ms_ = read_rtc(info.rtc);
 }
 
-u64 HostClock::ticks() const { return stable_counter() - start_; }
+u64 HostClock::ticks() const { return (stopped_at_ == running ? stable_counter() : stopped_at_) - start_; }
 
-void HostClock::leave_out(u64 ticks) {
-    left_out_ += ticks;
-    start_ += ticks;
+u64 HostClock::unix_seconds() const {
+    const u64 ticks = stable_counter() - start_ + left_out_;
+    return boot_unix_ms_ / 1000 + (boot_unix_ms_ % 1000 + to_ns(ticks) / 1'000'000) / 1000;
+}
+
+void HostClock::stop() { stopped_at_ = stable_counter(); }
+
+void HostClock::go_on() {
+    const u64 stood = stable_counter() - stopped_at_;
+    left_out_ += stood;
+    start_ += stood;
+    stopped_at_ = running;
 }
 
 void HostClock::program_timer(u64 deadline) {

@@ -10,15 +10,14 @@ class HostClock final : public Clock, public WallClock {
     explicit HostClock(const HostInfo&);
 
     u64 now() const override { return to_ns(ticks()); }  // ns since construction
-    u64 unix_seconds() const override {
-        return boot_unix_ms_ / 1000 + (boot_unix_ms_ % 1000 + to_ns(ticks() + left_out_) / 1'000'000) / 1000;
-    }
+    u64 unix_seconds() const override;
 
     u64 start() const { return start_; }           // the counter's value at time 0
     u64 ns_per_tick() const { return ns_per_tick_; }  // 32.32
     u64 ticks() const;  // of the counter, since construction
-    // So many ticks have not been: now() is what it was before them. The time of day is not changed.
-    void leave_out(u64 ticks);
+    // now() and ticks() stand still between these two, and go on from there. The time of day is not changed.
+    void stop();
+    void go_on();
     u64 hz() const { return hz_; }
     u64 to_ns(u64 ticks) const { return static_cast<u64>(static_cast<u128>(ticks) * ns_per_tick_ >> 32); }
 
@@ -26,7 +25,9 @@ class HostClock final : public Clock, public WallClock {
     void program_timer(u64 deadline);
 
  private:
+    static constexpr u64 running = ~u64{0};
     u64 hz_, start_, left_out_ = 0;
+    u64 stopped_at_ = running;  // the counter's value
     u64 ns_per_tick_;   // 32.32
     u64 ticks_per_ns_;  // 32.32
     u64 longest_;       // ticks that the timer can count
