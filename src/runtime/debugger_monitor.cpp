@@ -275,12 +275,13 @@ bool Debugger::monitor_phys(Words& words, Console& out) {
     u64 at, bytes = 64;
     if (!words.hex(at)) return false;
     if (!words.at_end() && !words.number(bytes)) return false;
-    if (!words.at_end() || bytes > most || at + bytes < at) return false;
-    for (u64 end = at + bytes; at < end;) {
-        const u64 until = std::min(end, (at | (row - 1)) + 1);
+    if (!words.at_end() || bytes > most || (bytes && at + (bytes - 1) < at)) return false;
+    while (bytes) {
+        const u64 here = std::min(bytes, row - (at & (row - 1)));
+        bytes -= here;
         out.hex(at, 10).text(": ");
         char text[row + 1] = {};
-        for (u64 n = 0; at < until; at++, n++) {
+        for (u64 n = 0; n < here; at++, n++) {
             const u8* p = v_->physical->pointer(at);
             if (p) out.hex(*p, 2).text(" ");
             else out.text("-- ");

@@ -315,6 +315,8 @@ def system_registers():
     check(f"0008:{value('&on_timer'):08x}" in run("monitor idt 20"), run("monitor idt 20"))
     check("5a 5a 5a 5a" in run(f"monitor phys {value('&source'):x} 16"), "monitor phys")
     check("usage" in run("monitor phys nowhere"), "a malformed monitor command")
+    for size in (8, 16):
+        check(run(f"monitor phys fffffffffffffff0 {size}").count("--") == size, "memory at the end of addresses")
     check("no such command" in run("monitor fly"), "an unknown monitor command")
     check("interpreted" in run("monitor stats"), "monitor stats")
 
