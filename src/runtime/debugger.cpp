@@ -101,26 +101,30 @@ void Debugger::apply_points() {
     runtime_->watches_changed();
 }
 
-bool Debugger::watches_page(u64 linear) const {
-    u64 page = linear & ~(page_size - 1);
-    for (usize n = 0; n < watch_count_; n++)
-        if (const Watch& w = watches_[n]; w.address < page + page_size && w.address + w.size > page) return true;
-    return false;
+bool Debugger::watches(u64 linear, u64 size) const {
+    return std::any_of(watches_, watches_ + watch_count_, [&](const Watch& w) { return w.meets(linear, size); });
 }
 
 void Debugger::accessed(u64 linear, u64 size, bool write) {
+    constexpr u64 end = 4_GiB;
+    if (v_->long_mode() || linear + size <= end) return heard(linear, size, write);
+    heard(linear, end - linear, write);  // what goes beyond the end begins anew
+    heard(0, linear + size - end, write);
+}
+
+void Debugger::heard(u64 linear, u64 size, bool write) {
     using gdb::Point;
     if (hit_) return;
     for (usize n = 0; n < watch_count_; n++) {
         const Watch& w = watches_[n];
-        if (!w.wanted || linear >= w.address + w.size || linear + size <= w.address) continue;
+        if (!w.wanted || !w.meets(linear, size)) continue;
         if (w.kind == (write ? Point::ReadWatch : Point::WriteWatch)) continue;
         hit_ = true;
         using Kind = gdb::Stop::Kind;
         hit_stop_ = {.kind = w.kind == Point::WriteWatch  ? Kind::WriteWatch
                              : w.kind == Point::ReadWatch ? Kind::ReadWatch
                                                           : Kind::AccessWatch,
-                     .address = std::max(linear, w.address)};
+                     .address = linear - w.address < w.size ? linear : w.address};
         return runtime_->leave_block();
     }
 }
@@ -137,7 +141,7 @@ bool Debugger::add_point(gdb::Point kind, u64 address, u64 size) {
         (kind == Point::Breakpoint ? b->soft : b->hard) = true;
         return true;
     }
-    if (!size || size > largest || address + size < address) return false;
+    if (!size || size > largest || address + (size - 1) < address) return false;
     Watch* w = std::find_if(watches_, watches_ + watch_count_, [&](const Watch& p) { return p.kind == kind && p.address == address && p.size == size; });
     if (w == watches_ + watch_count_) {
         if (watch_count_ == most_watches) return false;

@@ -33,7 +33,8 @@ class Debugger final : public gdb::Target, public AccessWatch {
     u64 bytes_before_breakpoint(u64 linear, u64 bytes) const;
     bool watching() const { return watch_count_ != 0; }
     // Accesses to the page may be watched: they must come to accessed().
-    bool watches_page(u64 linear) const;
+    bool watches_page(u64 linear) const { return watches(linear & ~(page_size - 1), page_size); }
+    bool watches(u64 linear, u64 size) const;
     void accessed(u64 linear, u64 size, bool write) override;  // AccessWatch
 
     // gdb::Target
@@ -60,11 +61,14 @@ class Debugger final : public gdb::Target, public AccessWatch {
         gdb::Point kind{};
         u64 address = 0, size = 0;
         bool wanted = false, applied = false;  // applied: no TLB entry maps its pages
+        // Both may reach to the end of the address space.
+        bool meets(u64 begin, u64 bytes) const { return begin - address < size || address - begin < bytes; }
     };
 
     bool reason(gdb::Stop&);
     void stop(const gdb::Stop&);
     void apply_points();
+    void heard(u64 linear, u64 size, bool write);
     const Breakpoint* breakpoint_at(u64 linear) const;
     u64 rip_linear() const;
     u64 register_value(unsigned number) const;  // of those that are no vectors or x87 numbers

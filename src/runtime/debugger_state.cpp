@@ -223,7 +223,7 @@ usize Debugger::read_memory(u64 address, std::span<u8> to) {
     for (usize done = 0; done < to.size();) {
         u64 at = address + done, gpa;
         usize piece = std::min<usize>(to.size() - done, page_size - (at & (page_size - 1)));
-        const u8* p = byte_at(at, false, gpa);
+        const u8* p = at < address ? nullptr : byte_at(at, false, gpa);
         if (!p) return done;
         __builtin_memcpy(to.data() + done, p, piece);
         done += piece;
@@ -237,7 +237,7 @@ bool Debugger::write_memory(u64 address, std::span<const u8> from) {
         for (usize done = 0; done < from.size();) {
             u64 at = address + done, gpa;
             usize piece = std::min<usize>(from.size() - done, page_size - (at & (page_size - 1)));
-            u8* p = byte_at(at, true, gpa);
+            u8* p = at < address ? nullptr : byte_at(at, true, gpa);
             if (!p) return false;
             if (!check) {
                 v_->physical->note_write(gpa, piece);

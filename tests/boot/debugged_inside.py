@@ -471,12 +471,31 @@ def registers_of_32_bits():
         check(stored.number("stored_st", 10, 16 * n) == debugged_state.extended(number), f"ST({n}) that was written")
 
 
+def end_of_addresses():
+    """At code that pushes, with a stack in the last page."""
+    last = 0xfffffffffffffff0
+    check(len(packet(f"m{last:x},20")) == 32, "more memory than there is")
+    check(packet(f"M{last:x},20:" + "00" * 32) == "E0e", "memory was written beyond the end")
+    begin, stack = value("$rip"), value("$rsp")
+    for slot in (last, last + 8):
+        run(f"set $rsp = {(slot + 8) % 2 ** 64:#x}")
+        watch(f"watch *(unsigned long *){slot:#x}", gdb.BP_HARDWARE_WATCHPOINT)
+        check(value(f"*(unsigned long *){slot:#x}") == 0x3b, "a push to the last page")
+        run("delete")
+        run(f"set {{long}}{slot:#x} = 0")
+        run(f"set $rip = {begin}")
+    run(f"set $rsp = {stack}")
+
+
 def long_mode():
     """SYSCALL and SYSRET, seen as by a debugger of 64-bit code."""
     symbols = symbols_given()
     run(f"tbreak *{symbols['leaf']}")
     run("continue")
     run(f"set $rip = {symbols['case_long']}")
+    run(f"tbreak *{symbols['with_system_calls']}")
+    run("continue")
+    end_of_addresses()
     run(f"tbreak *{symbols['before_syscall']}")
     run("continue")
     at(symbols["before_syscall"], "a breakpoint in 64-bit user code")

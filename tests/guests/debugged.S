@@ -556,12 +556,15 @@ first_directory:
 second_directory:
         .long   0x87, second_copy + 0x87
         .fill   1022, 4, 0
-level4: .long   level3 + 7, 0
-        .fill   511, 8, 0
-level3: .long   level2 + 7, 0
-        .fill   511, 8, 0
-level2: .quad   0x87, 0x200087
+level4: .long   level3 + 7, 0                   // the last 2 MiB are there too
         .fill   510, 8, 0
+        .long   level3 + 7, 0
+level3: .long   level2 + 7, 0
+        .fill   510, 8, 0
+        .long   level2 + 7, 0
+level2: .quad   0x87, 0x200087
+        .fill   509, 8, 0
+        .quad   0x200087
 
         .bss
         .p2align 4
