@@ -144,7 +144,7 @@ Guest<> cmpxchg_pair(Vcpu& v, const Insn& i, unsigned half) {
     u64 at = half == 8 ? TRY(linear_address(v, i.mem.seg, effective_offset(v, i), 16, true))
                        : TRY(operand_address(v, i, 8, true));
     if (half == 8 && at & 15) return gp();
-    Stretch place = TRY(translate(v, at, 2 * half, true));
+    Stretch place = TRY(translate_to_modify(v, at, 2 * half));
     u64 now[2] = {};
     u8 bytes[16];
     place.load(v, bytes);

@@ -162,7 +162,7 @@ Guest<> bit_test(Vcpu& v, const Insn& i, BitOp op) {
         if (i.op[1].is(OperandKind::Gpr))
             away = static_cast<u64>((sign_extend(offset, bits) >> (3 + log2_size(size))) * size);
         u64 at = TRY(operand_address(v, i, size, writes, away));
-        place = TRY(translate(v, at, size, writes));
+        place = TRY(writes ? translate_to_modify(v, at, size) : translate(v, at, size, false));
         value = place.load(v);
     } else {
         value = get_register(v, i.op[0]);

@@ -58,6 +58,22 @@ Guest<Span> translate_page(Vcpu& v, u64 linear, u64 size, Access access) {
     return Span{.host = host, .gpa = t.gpa, .size = size};
 }
 
+// Both pages, before either is used.
+Guest<Stretch> place(Vcpu& v, u64 linear, u64 size, Access access) {
+    Stretch s;
+    u64 here = page_size - (linear & (page_size - 1));
+    if (size <= here) {
+        s.part[0] = TRY(translate_page(v, linear, size, access));
+    } else {
+        u64 next = linear + here;
+        if (!v.long_mode()) next &= 0xffff'ffff;
+        s.part[0] = TRY(translate_page(v, linear, here, access));
+        s.part[1] = TRY(translate_page(v, next, size - here, access));
+    }
+    if (breakpoints_enabled(v) && !access.fetch) [[unlikely]] note_access(v, linear, size, access.write);
+    return s;
+}
+
 }  // namespace
 
 void Stretch::load(Vcpu& v, void* to) const {
@@ -73,18 +89,17 @@ void Stretch::store(Vcpu& v, const void* from) const {
 }
 
 Guest<Stretch> translate(Vcpu& v, u64 linear, u64 size, Access access) {
-    Stretch s;
-    u64 here = page_size - (linear & (page_size - 1));
-    if (size <= here) {
-        s.part[0] = TRY(translate_page(v, linear, size, access));
-    } else {
-        u64 next = linear + here;
-        if (!v.long_mode()) next &= 0xffff'ffff;
-        s.part[0] = TRY(translate_page(v, linear, here, access));
-        s.part[1] = TRY(translate_page(v, next, size - here, access));
-    }
-    if (breakpoints_enabled(v) && !access.fetch) [[unlikely]] note_access(v, linear, size, access.write);
+    Stretch s = TRY(place(v, linear, size, access));
     if (v.watch && !access.fetch) [[unlikely]] v.watch->accessed(linear, size, access.write);
+    return s;
+}
+
+Guest<Stretch> translate_to_modify(Vcpu& v, u64 linear, u64 size) {
+    Stretch s = TRY(place(v, linear, size, Access{.write = true, .fetch = false, .user = is_user(v, As::Current)}));
+    if (v.watch) [[unlikely]] {
+        v.watch->accessed(linear, size, false);
+        v.watch->accessed(linear, size, true);
+    }
     return s;
 }
 

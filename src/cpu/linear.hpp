@@ -36,6 +36,8 @@ struct Stretch {
 // Hears of data accesses to guest memory, once they can fault no more.
 class AccessWatch {
  public:
+    // accessed() does something for the range: it must come with what is accessed and no more.
+    virtual bool watches(u64 linear, u64 size) const = 0;
     virtual void accessed(u64 linear, u64 size, bool write) = 0;
 
  protected:
@@ -48,6 +50,8 @@ x86::Guest<Stretch> translate(Vcpu&, u64 linear, u64 size, Access);
 inline x86::Guest<Stretch> translate(Vcpu& v, u64 linear, u64 size, bool write, As as = As::Current) {
     return translate(v, linear, size, Access{.write = write, .fetch = false, .user = is_user(v, as)});
 }
+// For writing what the instruction also reads: who watches hears of both.
+x86::Guest<Stretch> translate_to_modify(Vcpu&, u64 linear, u64 size);
 
 x86::Guest<u64> read(Vcpu&, u64 linear, Width, As = As::Current);
 x86::Guest<> write(Vcpu&, u64 linear, Width, u64 value, As = As::Current);

@@ -69,7 +69,7 @@ Guest<Target> target(Vcpu& v, const Insn& i, unsigned n) {
         return t;
     }
     u64 at = TRY(operand_address(v, i, t.op->size, true));
-    t.at = TRY(translate(v, at, t.op->size, true));
+    t.at = TRY(translate_to_modify(v, at, t.op->size));
     t.value = t.at.load(v);
     return t;
 }

@@ -172,6 +172,8 @@ class StringRun {
         if (!n) return {};
         u64 below = back_ ? (n - 1) * size_ : 0;
         if (!linear_address(v_, seg, offset - below, n * size_, write)) return {};
+        // A scan may end before the area does, and the other operand's area be shorter.
+        if (v_.watch && v_.watch->watches(*first - below, n * size_)) [[unlikely]] return {};
         auto place = translate(v_, *first - below, n * size_, write);
         if (!place || !place->whole()) return {};
         return {place->whole(), place->part[0].gpa, n};

@@ -34,8 +34,9 @@ class Debugger final : public gdb::Target, public AccessWatch {
     bool watching() const { return watch_count_ != 0; }
     // Accesses to the page may be watched: they must come to accessed().
     bool watches_page(u64 linear) const { return watches(linear & ~(page_size - 1), page_size); }
-    bool watches(u64 linear, u64 size) const;
-    void accessed(u64 linear, u64 size, bool write) override;  // AccessWatch
+    // AccessWatch
+    bool watches(u64 linear, u64 size) const override;
+    void accessed(u64 linear, u64 size, bool write) override;
 
     // gdb::Target
     gdb::Arch arch() override;

@@ -162,6 +162,71 @@ TEST(Interpret, ScansAndComparesStopWhereTheyShould) {
     EXPECT_TRUE(rflags(m.v) & flag::cf);
 }
 
+// Hears of accesses to [begin, end).
+struct Watcher final : AccessWatch {
+    Watcher(u64 b, u64 e) : begin(b), end(e) {}
+    bool watches(u64 linear, u64 size) const override { return linear < end && linear + size > begin; }
+    void accessed(u64 linear, u64 size, bool write) override {
+        if (watches(linear, size)) log.push_back({linear, size, write});
+    }
+    u64 begin, end;
+    std::vector<std::tuple<u64, u64, bool>> log;
+};
+
+TEST(Interpret, AScanReadsNoFurtherThanWhereItEnds) {
+    Runner m;
+    m.long_mode();
+    m.ram.put(0x10000, std::vector<u8>{'a', 'b', 'c', 0, 'd'});
+    m.ram.put(0x11000, std::vector<u8>{'a', 'b', 'x', 0, 'd'});
+    Watcher behind(0x10004, 0x10100), last(0x11002, 0x11100);
+    m.v.watch = &behind;
+    m.v.gpr[Rdi] = 0x10000, m.v.gpr[Rcx] = ~u64{0};
+    m.code({0x31, 0xc0, 0xf2, 0xae, 0xf4});  // xor eax, eax; repne scasb; hlt
+    m.go();
+    EXPECT_EQ(m.v.gpr[Rdi], 0x10004u);
+    EXPECT_TRUE(behind.log.empty());
+    m.v.halted = false;
+    m.v.watch = &last;
+    m.v.gpr[Rsi] = 0x10000, m.v.gpr[Rdi] = 0x11000, m.v.gpr[Rcx] = 5;
+    m.code({0xf3, 0xa6, 0xf4});  // repe cmpsb; hlt
+    m.go();
+    EXPECT_EQ(m.v.gpr[Rcx], 2u);
+    EXPECT_EQ(last.log, (std::vector<std::tuple<u64, u64, bool>>{{0x11002, 1, false}}));
+}
+
+TEST(Interpret, ReadModifyWriteIsSeenToReadAndToWrite) {
+    const std::vector<u8> instructions[] = {
+        {0xff, 0x07},              // inc dword [rdi]
+        {0x01, 0x07},              // add [rdi], eax
+        {0x87, 0x07},              // xchg [rdi], eax
+        {0xc1, 0x27, 0x03},        // shl dword [rdi], 3
+        {0x0f, 0xab, 0x07},        // bts [rdi], eax
+        {0x0f, 0xb1, 0x07},        // cmpxchg [rdi], eax
+        {0x0f, 0xc7, 0x0f},        // cmpxchg8b [rdi]
+        {0x48, 0x0f, 0xc7, 0x0f},  // cmpxchg16b [rdi]
+    };
+    for (const auto& bytes : instructions) {
+        Runner m;
+        m.long_mode();
+        Watcher watcher(0x10000, 0x10010);
+        m.v.watch = &watcher;
+        m.v.gpr[Rdi] = 0x10000;
+        m.code(bytes);
+        ASSERT_TRUE(interpret(m.v));
+        ASSERT_EQ(watcher.log.size(), 2u) << int{bytes[0]} << " " << int{bytes[1]};
+        EXPECT_FALSE(std::get<2>(watcher.log[0]));
+        EXPECT_TRUE(std::get<2>(watcher.log[1]));
+    }
+    Runner m;
+    m.long_mode();
+    Watcher watcher(0x10000, 0x10010);
+    m.v.watch = &watcher;
+    m.v.gpr[Rdi] = 0x10000;
+    m.code({0x89, 0x07});  // mov [rdi], eax
+    ASSERT_TRUE(interpret(m.v));
+    EXPECT_EQ(watcher.log, (std::vector<std::tuple<u64, u64, bool>>{{0x10000, 4, true}}));
+}
+
 TEST(Interpret, LongStringsStopForInterrupts) {
     Runner m;
     m.long_mode();

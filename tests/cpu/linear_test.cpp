@@ -40,6 +40,7 @@ TEST(Linear, NothingIsWrittenWhenTheSecondPageFaults) {
 
 TEST(Linear, TellsOfDataAccessesThatCannotFault) {
     struct Recorder final : AccessWatch {
+        bool watches(u64, u64) const override { return true; }
         void accessed(u64 linear, u64 size, bool write) override { log.push_back({linear, size, write}); }
         std::vector<std::tuple<u64, u64, bool>> log;
     } recorder;
