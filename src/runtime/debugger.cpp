@@ -88,17 +88,30 @@ void Debugger::shut_down() {
     if (is_awaited()) stop({.kind = gdb::Stop::Kind::Shutdown});
 }
 
-// Translated code is about to run: no block may contain a breakpoint, and no TLB entry map what is watched.
-void Debugger::apply_points() {
+void Debugger::drop_unwanted_breakpoints() {
     auto gone = [](const Breakpoint& b) { return !b.wanted(); };
     breakpoint_count_ = static_cast<usize>(std::remove_if(breakpoints_, breakpoints_ + breakpoint_count_, gone) - breakpoints_);
+}
+
+void Debugger::drop_unwanted_watches() {
+    auto gone = [&](const Watch& w) {
+        if (!w.wanted && w.applied) applied_dropped_ = true;
+        return !w.wanted;
+    };
+    watch_count_ = static_cast<usize>(std::remove_if(watches_, watches_ + watch_count_, gone) - watches_);
+}
+
+// Translated code is about to run: no block may contain a breakpoint, and no TLB entry map what is watched.
+void Debugger::apply_points() {
+    drop_unwanted_breakpoints();
     for (usize n = 0; n < breakpoint_count_; n++)
         if (Breakpoint& b = breakpoints_[n]; !b.applied) runtime_->forget_blocks_at(b.address), b.applied = true;
-    bool changed = std::any_of(watches_, watches_ + watch_count_, [](const Watch& w) { return w.wanted != w.applied; });
-    if (!changed) return;
-    watch_count_ = static_cast<usize>(std::remove_if(watches_, watches_ + watch_count_, [](const Watch& w) { return !w.wanted; }) - watches_);
-    for (usize n = 0; n < watch_count_; n++) watches_[n].applied = true;
-    runtime_->watches_changed();
+    drop_unwanted_watches();
+    bool changed = applied_dropped_;
+    for (usize n = 0; n < watch_count_; n++)
+        if (!watches_[n].applied) watches_[n].applied = changed = true;
+    applied_dropped_ = false;
+    if (changed) runtime_->watches_changed();
 }
 
 bool Debugger::watches(u64 linear, u64 size) const {
@@ -135,7 +148,9 @@ bool Debugger::add_point(gdb::Point kind, u64 address, u64 size) {
     if (kind == Point::Breakpoint || kind == Point::HardBreakpoint) {
         Breakpoint* b = std::find_if(breakpoints_, breakpoints_ + breakpoint_count_, [&](const Breakpoint& p) { return p.address == address; });
         if (b == breakpoints_ + breakpoint_count_) {
+            if (breakpoint_count_ == most_breakpoints) drop_unwanted_breakpoints();
             if (breakpoint_count_ == most_breakpoints) return false;
+            b = breakpoints_ + breakpoint_count_;
             breakpoints_[breakpoint_count_++] = {.address = address};
         }
         (kind == Point::Breakpoint ? b->soft : b->hard) = true;
@@ -144,7 +159,9 @@ bool Debugger::add_point(gdb::Point kind, u64 address, u64 size) {
     if (!size || size > largest || address + (size - 1) < address) return false;
     Watch* w = std::find_if(watches_, watches_ + watch_count_, [&](const Watch& p) { return p.kind == kind && p.address == address && p.size == size; });
     if (w == watches_ + watch_count_) {
+        if (watch_count_ == most_watches) drop_unwanted_watches();
         if (watch_count_ == most_watches) return false;
+        w = watches_ + watch_count_;
         watches_[watch_count_++] = {.kind = kind, .address = address, .size = size};
     }
     w->wanted = true;

@@ -51,7 +51,7 @@ class Debugger final : public gdb::Target, public AccessWatch {
 
  private:
     // Debuggers remove all points at each stop and put them back when it goes on. So a point that is no longer wanted stays
-    // until then, and only a change of the set costs blocks or TLB entries.
+    // until then, or until its place is wanted, and only a change of the set costs blocks or TLB entries.
     struct Breakpoint {
         u64 address = 0;
         bool soft = false, hard = false;
@@ -69,6 +69,8 @@ class Debugger final : public gdb::Target, public AccessWatch {
     bool reason(gdb::Stop&);
     void stop(const gdb::Stop&);
     void apply_points();
+    void drop_unwanted_breakpoints();
+    void drop_unwanted_watches();
     void heard(u64 linear, u64 size, bool write);
     const Breakpoint* breakpoint_at(u64 linear) const;
     u64 rip_linear() const;
@@ -99,6 +101,7 @@ class Debugger final : public gdb::Target, public AccessWatch {
     usize breakpoint_count_ = 0;
     Watch watches_[most_watches];
     usize watch_count_ = 0;
+    bool applied_dropped_ = false;  // of the watches that TLB entries leave out, one was dropped
     bool started_ = false;
     bool stepping_ = false, stepped_ = false;
     u64 range_begin_ = 0, range_end_ = 0;  // stepping goes on while RIP is inside, or where it lies

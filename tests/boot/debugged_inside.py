@@ -228,6 +228,22 @@ def instructions():
     check(value("$ebx") & 0x100 == 0, "the debugger's step is seen in pushed flags")
 
 
+def points():
+    """More of them than there is room for, but not at one time."""
+    go("back")
+    for number in range(20):
+        run(f"watch *(int *)({0x2000 + 8 * number})")
+        steps()
+        run("delete")
+    for number in range(260):
+        packet(f"Z0,{0x2000 + number:x},1")
+        packet(f"z0,{0x2000 + number:x},1")
+    check(packet("Z0,3000,1") == "OK", "a breakpoint after 260 that were removed")
+    watch("watch progress", gdb.BP_HARDWARE_WATCHPOINT)
+    run("delete")
+    check(value("$pc") != value("&back"), "a watchpoint after 20 that were removed")
+
+
 def virtual_8086_mode():
     """A breakpoint is a linear address, and the program counter an offset: gdb does not know it again, but stops."""
     go("case_old")
@@ -609,7 +625,7 @@ def comes_after_another():
 def first():
     check("protected, 32-bit code" in run("monitor cpu"), "not the guest's first instruction")
     at("_start", "the first instruction")
-    for part in (languages, interrupts, halts, instructions, virtual_8086_mode, clock_stands_still, frames_of_interrupts, spaces,
+    for part in (languages, interrupts, halts, instructions, points, virtual_8086_mode, clock_stands_still, frames_of_interrupts, spaces,
                  registers_of_32_bits, system_registers, ends_of_guests):
         print(part.__name__, flush=True)
         part()
