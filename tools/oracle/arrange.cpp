@@ -25,6 +25,7 @@ void arrange_stack(Encoder& e, const void* popped, usize size) {
     if (r.one_in(8)) at += r.below(8);
     // How far PUSHA, POPA, ENTER and far transfers have come when they fault is the CPU's own affair.
     bool whole = starts(e, "pusha") || starts(e, "popa") || named(e, "enter") || e.form.group == "far";
+    if (e.tame) whole = true;
     if (!whole && r.one_in(10)) at = layout::data + r.below(24);
     if (!whole && r.one_in(10)) at = layout::data_end - r.below(24);
     if (r.one_in(8)) at = layout::data + 0x1000 - 12 + r.below(24);
@@ -53,6 +54,20 @@ void set_operand(Encoder& e, const void* bytes, usize size) {
     e.set_gpr(e.rm, v);
 }
 
+// 16-bit addresses in 32-bit code reach the data through segments that begin with the region.
+void reach_by_16_bits(Encoder& e) {
+    if (e.draft.mode == CodeSize::Bits32 && e.address_prefix)
+        e.draft.before.seg[Ds] = e.draft.before.seg[Es] = selector::data16;
+}
+
+// Of an address, what the instruction's address size has; junk above, which does not count.
+u64 cut_address(Encoder& e, u64 address) {
+    const bool narrow = e.is16() != (e.address_prefix && !e.is64());
+    if (narrow) return (address & 0xffff) | (e.random.next() & 0xffff'0000);
+    if (e.is64() && e.address_prefix) return (address & 0xffff'ffff) | e.random.next() << 32;
+    return e.is64() ? address : address & 0xffff'ffff;
+}
+
 void arrange_string(Encoder& e) {
     Random& r = e.random;
     Draft& d = e.draft;
@@ -60,12 +75,11 @@ void arrange_string(Encoder& e) {
     unsigned size = e.pattern.operand_size == "b" ? 1 : e.operand_size;
     bool down = r.one_in(4);
     if (down) d.before.flags |= flag::df;
-    u32 count = r.one_in(12) ? 100 + r.below(4000 / size) : r.below(24);
-    if (e.turn % 3) e.repeat_prefix = e.turn % 3 == 1 ? 0xf2 : 0xf3;
+    u32 count = e.tame ? 1 + r.below(23) : r.one_in(12) ? 100 + r.below(4000 / size) : r.below(24);
     u32 span = count * size;
     auto place = [&] {
-        if (r.one_in(12)) return layout::data + r.below(layout::data_size);
-        if (r.one_in(16)) return layout::data_end - size + r.below(2 * size);
+        if (!e.tame && r.one_in(12)) return layout::data + r.below(layout::data_size);
+        if (!e.tame && r.one_in(16)) return layout::data_end - size + r.below(2 * size);
         u32 room = span < layout::data_size ? layout::data_size - span : 1;
         u32 at = layout::data + r.below(room);
         if (r.one_in(2)) at &= ~7u;
@@ -75,7 +89,7 @@ void arrange_string(Encoder& e) {
     if (starts(e, "cmps")) count = count < 64 ? count : 64;
     u32 source = place(), target = place();
     if (starts(e, "cmps")) source = layout::data + 0x400 + r.below(0xc00);
-    if (r.one_in(6)) target = source + r.below(33) - 16;  // overlapping
+    if (!e.tame && r.one_in(6)) target = source + r.below(33) - 16;  // overlapping
     if (compares && r.one_in(2)) {
         u8 same[256];
         std::memset(same, static_cast<int>(r.next()), sizeof same);
@@ -88,28 +102,30 @@ void arrange_string(Encoder& e) {
         }
         if (starts(e, "scas")) e.set_gpr(Rax, u64{same[0]} * 0x0101'0101'0101'0101);
     }
-    if (r.one_in(6)) {
+    if (!e.tame && r.one_in(6)) {
         static constexpr u8 prefixes[] = {0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65};
         e.segment_prefix = prefixes[r.below(6)];
     }
-    // GS's base takes a 32-bit address beyond 4 GiB.
-    bool reaches = !(starts(e, "cmps") && d.mode == CodeSize::Bits64 && e.segment_prefix);
-    e.address_prefix = d.mode != CodeSize::Bits32 && reaches && r.one_in(8);
-    u64 junk = (d.mode == CodeSize::Bits64 && e.address_prefix) ? r.next() << 32 : 0;
-    if (d.mode == CodeSize::Bits16 && !e.address_prefix) junk = r.next() & 0xffff'0000;
-    u64 source_address = e.address_of({false, source}, e.segment_prefix),
-        target_address = e.address_of({false, target}, 0);
-    u64 width = e.address_prefix || d.mode != CodeSize::Bits64 ? 0xffff'ffff : ~u64{0};
-    if (d.mode == CodeSize::Bits16 && !e.address_prefix) width = 0xffff;
-    e.set_gpr(Rsi, (source_address & width) | junk);
-    e.set_gpr(Rdi, (target_address & width) | junk);
-    e.set_gpr(Rcx, count | junk);
+    // GS's base takes a 32-bit address beyond 4 GiB; 16 bits reach nothing through CS and SS.
+    if (starts(e, "cmps") && !e.is16() && e.address_prefix) e.segment_prefix = 0;
+    reach_by_16_bits(e);
+    e.set_gpr(Rsi, cut_address(e, e.address_of({false, source}, e.segment_prefix)));
+    e.set_gpr(Rdi, cut_address(e, e.address_of({false, target}, 0)));
+    e.set_gpr(Rcx, cut_address(e, count));
 }
 
 // Half of all divisions do not overflow.
 void arrange_division(Encoder& e) {
     Random& r = e.random;
     unsigned size = e.pattern.operand_size == "v" ? e.operand_size : 1;
+    if (e.tame) {
+        if (!e.memory && (e.rm == Rax || e.rm == Rdx || e.rm >= Rsp)) e.rm = Rcx;
+        u64 divisor = 2 + r.below(100);
+        set_operand(e, &divisor, size);
+        e.set_gpr(size == 1 ? Rax : Rdx, size == 1 ? e.draft.before.gpr[Rax] & ~u64{0xff00} : 0);
+        e.reserved |= 1 << Rax | 1 << Rdx | (e.memory ? 0u : 1u << Rcx);
+        return;
+    }
     if (r.one_in(4)) return;
     u64 divisor = interesting_integer(r);
     if (r.one_in(2)) divisor = 1 + (divisor & 0xff);
@@ -130,10 +146,10 @@ void vary_mxcsr(Encoder& e) {
     Random& r = e.random;
     u32& mxcsr = e.draft.before.fx.mxcsr;
     mxcsr = 0x1f80 | r.below(4) << 13;
-    if (r.one_in(3)) mxcsr |= 0x8000;               // flush to zero
-    if (r.one_in(3)) mxcsr |= 0x0040;               // denormals are zero
-    if (r.one_in(3)) mxcsr |= r.below(64);          // flags stay
-    if (r.one_in(4)) mxcsr &= ~(r.below(64) << 7);  // unmasked
+    if (r.one_in(3)) mxcsr |= 0x8000;                          // flush to zero
+    if (r.one_in(3)) mxcsr |= 0x0040;                          // denormals are zero
+    if (r.one_in(3)) mxcsr |= r.below(64);                     // flags stay
+    if (!e.tame && r.one_in(4)) mxcsr &= ~(r.below(64) << 7);  // unmasked
 }
 
 void arrange_floats(Encoder& e) {
@@ -199,7 +215,7 @@ void arrange_x87(Encoder& e) {
             std::memcpy(fx.st[n], &value, 8);
             std::memcpy(fx.st[n] + 8, &exponent, 2);
         }
-    } else if (r.one_in(3)) {
+    } else if (!e.tame && r.one_in(3)) {
         fx.fcw &= static_cast<u16>(~r.below(64));
         fx.fsw &= static_cast<u16>(~0x3f);
         if (r.one_in(4)) {  // one is pending already
@@ -227,7 +243,7 @@ void arrange_x87(Encoder& e) {
         u8 image[108] = {};
         unsigned field = e.operand_size == 2 ? 2 : 4;
         u16 control = random_control(r), status = static_cast<u16>(r.next() & 0x7f7f), tag = static_cast<u16>(r.next());
-        if (r.one_in(4)) control &= static_cast<u16>(~r.below(64));
+        if (!e.tame && r.one_in(4)) control &= static_cast<u16>(~r.below(64));
         if (status & ~control & 0x3f) status |= 0x8080;
         std::memcpy(image, &control, 2);
         std::memcpy(image + field, &status, 2);
@@ -261,6 +277,10 @@ void arrange_string_compare(Encoder& e) {
     if (r.one_in(5)) return;
     e.set_gpr(Rax, u64{r.below(24)} - 4);
     e.set_gpr(Rdx, u64{r.below(24)} - 4);
+    if (e.pattern.rex_w && r.one_in(3)) {  // the upper halves count
+        e.draft.before.gpr[Rax] += u64{r.below(3)} << 32;
+        e.draft.before.gpr[Rdx] -= u64{r.below(3)} << 32;
+    }
     e.reserved |= 1 << Rax | 1 << Rdx;
 }
 
@@ -313,12 +333,16 @@ void arrange_special(Encoder& e) {
     }
     if (named(e, "xlat")) {
         Place p{false, layout::data + r.below(0x1f00)};
-        if (r.one_in(8)) p.offset = layout::data_end - r.below(200);
-        if (r.one_in(6)) e.segment_prefix = r.one_in(2) ? 0x64 : 0x26;
-        return e.set_gpr(Rbx, e.address_of(p, e.segment_prefix) - (d.before.gpr[Rax] & 0xff));
+        if (!e.tame && r.one_in(8)) p.offset = layout::data_end - r.below(200);
+        if (!e.tame && r.one_in(6)) e.segment_prefix = r.one_in(2) ? 0x64 : 0x26;
+        if (e.is64() && e.address_prefix) e.segment_prefix = 0;
+        reach_by_16_bits(e);
+        return e.set_gpr(Rbx, cut_address(e, e.address_of(p, e.segment_prefix) - (d.before.gpr[Rax] & 0xff)));
     }
-    if (starts(e, "maskmov"))
-        return e.set_gpr(Rdi, e.address_of({false, layout::data + r.below(layout::data_size - 16)}, 0));
+    if (starts(e, "maskmov")) {
+        reach_by_16_bits(e);
+        return e.set_gpr(Rdi, cut_address(e, e.address_of({false, layout::data + r.below(layout::data_size - 16)}, 0)));
+    }
     if (named(e, "ldmxcsr")) {
         u32 mxcsr = 0x1f80 | static_cast<u32>(r.next() & 0xe07f);
         if (r.one_in(6)) mxcsr = static_cast<u32>(r.next()) & ~(1u << 17);
@@ -348,6 +372,9 @@ void arrange_special(Encoder& e) {
         i32 low = static_cast<i32>(interesting_integer(r)), high = static_cast<i32>(interesting_integer(r));
         u32 index = static_cast<u32>(low) + r.below(5) - 2;
         if (r.one_in(2)) std::swap(low, high);
+        if (e.tame)
+            low = -static_cast<i32>(r.below(50)), high = static_cast<i32>(r.below(50)),
+            index = r.below(2) * static_cast<u32>(high);
         e.set_gpr(e.reg, index);
         e.reserved |= 1 << e.reg;
         if (e.operand_size == 2) {
@@ -360,7 +387,7 @@ void arrange_special(Encoder& e) {
         return e.poke_place(pair, 8);
     }
     if (group == "segment") {
-        u16 selector = random_selector(r);
+        const u16 selector = e.tame ? selector::data32 : random_selector(r);
         if (starts(e, "pop")) {
             u64 wide = selector;
             return arrange_stack(e, &wide, e.operand_size);
@@ -391,7 +418,6 @@ void arrange(Encoder& e) {
         if (!near && e.immediate + 16 < 16) e.immediate = 9;
         e.immediate_chosen = true;
         if (!r.one_in(3)) e.set_gpr(Rcx, r.below(3));  // LOOP, JCXZ
-        if (starts(e, "loop") || starts(e, "jcxz")) e.address_prefix = r.one_in(3);
         // In 32-bit code a displacement from here stays in the code pages; 16-bit code may leave its segment.
         i64 at = static_cast<i64>(e.draft.entry) + static_cast<i64>(e.immediate);
         if (at < layout::code || at > layout::code_end - 32) e.immediate = near ? 0x20 : 0x40;
@@ -406,6 +432,7 @@ void arrange(Encoder& e) {
         // In bits, from a little before the operand to a little behind; the operand itself is inside.
         if (e.memory) {
             i64 offset = static_cast<i64>(r.below(0x1000)) - 0x800;
+            if (e.tame) e.place = {false, layout::data + 0x200 + r.below(layout::data_size - 0x400)};
             e.set_gpr(e.reg, static_cast<u64>(offset));
             if (e.operand_size == 2)
                 e.draft.before.gpr[e.reg] = (e.draft.before.gpr[e.reg] & 0xffff) | (r.next() & 0xffff'0000);

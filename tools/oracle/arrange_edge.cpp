@@ -17,7 +17,7 @@ void keep_inside(Encoder& e) {
 u16 code_selector(Encoder& e) {
     Random& r = e.random;
     static constexpr u16 good[] = {selector::code16, selector::code32, selector::code64};
-    u16 s = r.one_in(4) ? random_selector(r) : good[r.below(3)];
+    u16 s = !e.tame && r.one_in(4) ? random_selector(r) : good[r.below(3)];
     if ((s & ~3) == (selector::code64 & ~3)) e.draft.options |= option::long_mode;
     return s;
 }
@@ -27,7 +27,7 @@ u32 code_offset(Encoder& e, u16 selector) {
     u32 at = layout::code + 0x10 + e.random.below(layout::code_size - 0x20);
     if (at >= e.draft.entry && at < e.draft.entry + 16u) at += 32;
     // A call beyond the limit is found out before or after the stack was written.
-    if (e.random.one_in(16)) at = e.random.below(std::string(e.form.name) == "call" ? 0x1'0000 : 0x1'2000);
+    if (!e.tame && e.random.one_in(16)) at = e.random.below(std::string(e.form.name) == "call" ? 0x1'0000 : 0x1'2000);
     bool small = selector == selector::code16 || selector == selector::execute_only;
     return small ? at : layout::region + at;
 }
@@ -44,7 +44,7 @@ void arrange_far(Encoder& e) {
         u64 flags = r.next() & ~(flag::tf | flag::vm | flag::rf | ~mask(22));
         if (r.one_in(2)) flags &= ~flag::nt;
         u64 stack = address_base(e.draft.mode) + layout::data + r.below(0x2000);
-        u64 items[] = {offset, selector, flags, stack, r.one_in(4) ? random_selector(r) : selector::data32};
+        u64 items[] = {offset, selector, flags, stack, !e.tame && r.one_in(4) ? random_selector(r) : selector::data32};
         for (unsigned n = 0; n < 5; n++) std::memcpy(frame + n * size, &items[n], size);
         return arrange_stack(e, frame, 5 * size);
     }
@@ -109,6 +109,7 @@ bool arrange_edge(Encoder& e) {
         e.immediate_chosen = true;
         do e.immediate = r.below(256);
         while (e.immediate == 0x80);  // Linux's
+        if (e.tame || r.one_in(8)) e.immediate = 3 + r.below(2);  // those whose gates are open
         return true;
     }
     if (e.form.group == "refused" && name == "mov") {

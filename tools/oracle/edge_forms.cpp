@@ -24,15 +24,15 @@ constexpr Named hints[] = {
     {"nop", "0F 18 /5", "Ev", ""},        {"nop", "0F 18 /6", "Ev", ""},        {"nop", "0F 18 /7", "Ev", ""},
     {"nop", "0F 19 /r", "Ev,Gv", ""},     {"nop", "0F 1A /r", "Ev,Gv", ""},     {"nop", "0F 1B /r", "Ev,Gv", ""},
     {"nop", "0F 1C /r", "Ev,Gv", ""},     {"nop", "0F 1D /r", "Ev,Gv", ""},     {"nop", "0F 1E /r", "Ev,Gv", ""},
-    {"nop", "0F 1F /r", "Ev,Gv", ""},     {"nop", "66: 0F 1E /r", "Ed,Gd", ""}, {"nop", "F2: 0F 1E /r", "Ed,Gd", ""},
-    {"nop", "F3: 0F 1E /r", "Ed,Gd", ""}, {"lfence", "0F AE /5", "Rd", ""},     {"mfence", "0F AE /6", "Rd", ""},
+    {"nop", "0F 1F /r", "Ev,Gv", ""},     {"nop", "66: 0F 1E /r", "Ey,Gy", ""}, {"nop", "F2: 0F 1E /r", "Ev,Gv", ""},
+    {"nop", "F3: 0F 1E /r", "Ev,Gv", ""}, {"lfence", "0F AE /5", "Rd", ""},     {"mfence", "0F AE /6", "Rd", ""},
     {"sfence", "0F AE /7", "Rd", ""},
 };
 
 // CPL 3 without rights to ports: #GP, and in its place among the other checks.
 constexpr Named refused[] = {
-    {"insb", "6C", "b", "TU"},          {"ins", "6D", "v", "TU"},
-    {"outsb", "6E", "b", "TU"},         {"outs", "6F", "v", "TU"},
+    {"insb", "6C", "b", "TUA"},         {"ins", "6D", "v", "TUA"},
+    {"outsb", "6E", "b", "TUA"},        {"outs", "6F", "v", "TUA"},
     {"swapgs", "0F 01 F8", "", "U4"},   {"sysexit", "0F 35", "", "U"},
     {"sysret", "0F 07", "", "U4"},      {"rdpmc", "0F 33", "", "U"},
     {"xsetbv", "0F 01 D1", "", "U"},    {"invpcid", "66: 0F 38 82 /r", "Gy,M16", "U"},
@@ -50,14 +50,13 @@ constexpr Named far[] = {
 
 // Near transfers with the other operand size, which cuts the target to 16 bits or has 32 of them.
 constexpr Named near[] = {
-    {"jmp", "EB cb", "v", "6"},   {"jmp", "E9 cv", "v", "6"},    {"call", "E8 cv", "v", "6S"},
-    {"jz", "74 cb", "v", "6"},    {"jnz", "0F 85 cv", "v", "6"}, {"jz", "0F 84 cv", "v", "6"},
-    {"loop", "E2 cb", "v", "6"},  {"jcxz", "E3 cb", "v", "6"},   {"ret", "C3", "v", "6S*"},
-    {"ret", "C2 iw", "v", "6S*"},
+    {"jmp", "EB cb", "v", "6"},     {"jmp", "E9 cv", "v", "6"},    {"call", "E8 cv", "v", "6S"},
+    {"loopne", "E0 cb", "v", "6A"}, {"loope", "E1 cb", "v", "6A"}, {"loop", "E2 cb", "v", "6A"},
+    {"jcxz", "E3 cb", "v", "6A"},   {"ret", "C3", "v", "6S*"},     {"ret", "C2 iw", "v", "6S*"},
 };
 
 constexpr Named state[] = {
-    {"wrfsbase", "F3: 0F AE /2", "Ry", "4U*"}, {"wrgsbase", "F3: 0F AE /3", "Ry", "4U*"},
+    {"wrfsbase", "F3: 0F AE /2", "Rv", "4U*"}, {"wrgsbase", "F3: 0F AE /3", "Rv", "4U*"},
     {"fxsave64", "W 0F AE /0", "M512", "4X"},  {"fxrstor64", "W 0F AE /1", "M512", "4X*"},
     {"xsave", "0F AE /4", "M576", "X*"},       {"xsave64", "W 0F AE /4", "M576", "4X*"},
     {"xrstor", "0F AE /5", "M576", "X*"},      {"xrstor64", "W 0F AE /5", "M576", "4X*"},

@@ -84,34 +84,60 @@ unsigned Encoder::size_of(const std::string& size) const {
 
 void Encoder::set_gpr(unsigned n, u64 value) { draft.before.gpr[n] = is64() ? value : value & 0xffff'ffff; }
 
+u32 Encoder::pick(u32 choices) {
+    variants *= choices;
+    if (turn < 0) return random.below(choices);
+    const u32 chosen = static_cast<u32>(turn % choices);
+    turn /= choices;
+    return chosen;
+}
+
+void Encoder::choose_size() {
+    const std::string& size = pattern.operand_size;
+    if (size == "v" && is64()) {
+        static constexpr u8 sizes[] = {4, 8, 2}, often[] = {2, 4, 4, 8, 8, 8};
+        if (has(note::indirect))
+            operand_size = 8;  // CPUs differ about the prefix
+        else if (has(note::default64))
+            operand_size = turn < 0 ? (random.one_in(4) ? 2 : 8) : pick(2) ? 2 : 8;
+        else
+            operand_size = turn < 0 && !has(note::string) ? often[random.below(6)] : sizes[pick(3)];
+    } else if (size == "v" || (size == "z" && !is64())) {
+        operand_size = (turn < 0 ? random.one_in(3) : pick(2)) != is16() ? 2 : 4;
+    } else if (size == "z") {
+        operand_size = (turn < 0 ? random.one_in(4) : pick(2)) ? 2 : 4;
+    } else if (size == "y") {
+        operand_size = is64() && pick(2) ? 8 : 4;
+    }
+    wide_prefix = (size == "v" || size == "z") && operand_size == (is16() ? 4u : 2u);
+}
+
 bool Encoder::choose() {
     const Pattern& p = pattern;
-    if (p.operand_size == "v") {
-        if (is64()) {
-            static constexpr u8 sizes[] = {2, 4, 4, 8, 8, 8};
-            operand_size = has(note::default64) ? (random.one_in(4) ? 2 : 8) : sizes[random.below(6)];
-            if (has(note::string)) operand_size = 2u << random.below(3);
-            if (has(note::indirect)) operand_size = 8;  // CPUs differ about the prefix
-        } else {
-            operand_size = random.one_in(3) != is16() ? 2 : 4;
-        }
-    } else if (p.operand_size == "z") {
-        operand_size = is16() || random.one_in(4) ? 2 : 4;
-    } else if (p.operand_size == "y") {
-        operand_size = is64() && (turn < 0 ? random.one_in(2) : turn >> 1 & 1) ? 8 : 4;
-    }
-    bool prefix_for_size = p.operand_size == "v" || p.operand_size == "z";
-    wide_prefix = prefix_for_size && operand_size == (is16() ? 4u : 2u);
-
+    choose_size();
     bool only_memory = p.rm.kind == 'M', can = only_memory || p.rm.kind == 'E' || p.rm.kind == 'W' || p.rm.kind == 'Q';
     if (registers_only && (only_memory || p.address)) return false;
-    memory = (can && !registers_only && (only_memory || (turn < 0 ? random.one_in(2) : turn & 1))) || p.address;
+    memory = (can && !registers_only && (only_memory || pick(2))) || p.address;
+    lock = memory && has(note::lock) && (turn < 0 ? random.one_in(4) : turn & 1);
+    if (has(note::lock)) pick(2);
+    if (has(note::string)) {
+        static constexpr u8 repeats[] = {0, 0xf2, 0xf3};
+        repeat_prefix = repeats[pick(3)];
+    }
+    address_chosen = turn >= 0 && (p.address || has(note::address));
+    if (address_chosen) address_prefix = pick(2);
+    tame |= turn == 0;
+
     unsigned general = is64() ? 16 : 8;
     auto number = [&](char kind) {
         return kind == 'P' || kind == 'Q' || kind == 'N' ? random.below(8) : random.below(general);
     };
+    auto segment_number = [&] {
+        const u32 n = random.below(6);
+        return tame && n == x86::Cs ? u32{x86::Ds} : n;  // CS is #UD
+    };
     rm = number(p.rm.kind);
-    reg = p.digit >= 0 ? static_cast<unsigned>(p.digit) : p.reg.kind == 'S' ? random.below(6) : number(p.reg.kind);
+    reg = p.digit >= 0 ? static_cast<unsigned>(p.digit) : p.reg.kind == 'S' ? segment_number() : number(p.reg.kind);
     if (p.stack_register) rm = random.below(8);
     if (memory) {
         memory_size = size_of(p.rm.size);
@@ -124,9 +150,8 @@ bool Encoder::choose() {
         inside |= has(note::indirect) && place.offset >= layout::read_only;
         if (inside && !place.wild) place.offset = layout::data + 0x400;
         if (place.wild) place.offset &= ~u64{memory_align - 1};
-        lock = has(note::lock) && random.one_in(4);
         // Any of the six; ES to DS do nothing in 64-bit code, and a write through CS faults elsewhere.
-        if (random.one_in(6)) segment_prefix = segment_byte(static_cast<x86::Seg>(random.below(6)));
+        if (!tame && random.one_in(6)) segment_prefix = segment_byte(static_cast<x86::Seg>(random.below(6)));
     }
     return true;
 }
@@ -287,10 +312,14 @@ void Encoder::encode_memory(unsigned reg_field) {
 void Encoder::encode() {
     const Pattern& p = pattern;
     // 32-bit code seldom has 16-bit addresses, and they lead somewhere only from the base of FS or GS.
-    if (!address_prefix && memory && random.one_in(8) && !place.wild)
+    if (!address_chosen && memory && random.one_in(8) && !place.wild) {
+        if (draft.mode == CodeSize::Bits32 && !segment_prefix && memory_size <= 16 && random.one_in(3))
+            segment_prefix = random.one_in(2) ? 0x64 : 0x65;
         address_prefix = draft.mode != CodeSize::Bits32 || segment_prefix == 0x64 || segment_prefix == 0x65;
-    if (is16() && address_prefix && p.address) address_prefix = false;
-    if (is64() && p.address) address_prefix = false;
+    }
+    if (p.address && address_prefix && place.wild) address_prefix = false;
+    if (p.address && address_prefix && draft.mode == CodeSize::Bits32) segment_prefix = random.one_in(2) ? 0x64 : 0x65;
+    if (p.address && address_prefix && is64()) segment_prefix = 0;  // the sum with a base reaches beyond 4 GiB
     // 32 bits of address and a base reach beyond 4 GiB, where of a large image any page may be the one that is named.
     if (is64() && segment_prefix && memory_size > 16) address_prefix = false;
     if (is64() && (p.rex_w || (operand_size == 8 && !has(note::default64) && !p.operand_size.empty()))) rex_ |= 0x48;
@@ -329,7 +358,7 @@ void Encoder::encode() {
             address_bytes_.push_back(static_cast<u8>(0xc0 | (reg & 7) << 3 | (rm & 7)));
         }
     } else if (p.address) {
-        unsigned size = is16() ? 2 : is64() ? 8 : address_prefix ? 2 : 4;
+        unsigned size = is64() ? (address_prefix ? 4 : 8) : is16() != address_prefix ? 2 : 4;
         put(address_bytes_, address_of(place, segment_prefix), size);
     }
     if (is64() && random.one_in(8) && p.bytes[0] != 0x90) rex_ |= 0x40;  // a REX prefix that only renames AH to DIL
@@ -348,7 +377,7 @@ void Encoder::encode() {
     usize address_at = code.size();
     code.insert(code.end(), address_bytes_.begin(), address_bytes_.end());
     code.insert(code.end(), immediate_bytes.begin(), immediate_bytes.end());
-    if (random.one_in(200)) {  // as long as an instruction may be, or longer
+    if (!tame && random.one_in(200)) {  // as long as an instruction may be, or longer
         usize length = 14 + random.below(4), now = code.size() - start;
         if (now < length) {
             code.insert(code.begin() + static_cast<long>(start), length - now, 0x3e);
@@ -371,7 +400,7 @@ void Encoder::decorate() {
     static constexpr u8 segments[] = {0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65};
     const u8 first = p.bytes[0];
     bool odd = form.group == "segment" || form.group == "refused" || form.group == "undefined" || form.group == "fault";
-    if (!odd && !lock && random.one_in(100)) lock = true;
+    if (!odd && !lock && !tame && random.one_in(100)) lock = true;
     if (!random.one_in(8)) return;
     bool before_legacy = segment_prefix || address_prefix || wide_prefix || lock || p.mandatory || repeat_prefix;
     if (is64() && before_legacy && random.one_in(3)) code.push_back(static_cast<u8>(0x40 | random.below(16)));

@@ -36,12 +36,13 @@ struct Encoder {
     Encoder(Random& random, const Form& form, Draft& draft);
 
     // --- choices the caller may make before encode()
-    // Which turn of this form it is: memory or a register, 4 or 8 bytes, no repeat prefix or which follow from it, so that
-    // few turns reach all of them. Without it they are random.
-    int turn = -1;
+    // Which turn of this form it is. The first ones go through all its variants, one each: operand size, memory or a
+    // register, LOCK, a repeat prefix, the address size where the form has one of its own. Nothing that is not the form's
+    // own fails in these (see tame); later turns go through them again. Without a turn they are random.
+    i64 turn = -1;
     bool registers_only = false;  // no memory operand
     bool absolute_only = false;   // memory operands name no register
-    bool tame = false;            // memory operands never fault
+    bool tame = false;            // memory operands never fault, and no prefix or mask makes anything else do so
     u32 reserved = 0;             // general registers that no address may use
 
     // --- what it chose
@@ -52,6 +53,8 @@ struct Encoder {
     u8 segment_prefix = 0;
     u64 immediate = 0;
     bool immediate_chosen = false;
+
+    u32 variants = 1;  // how many there are
 
     bool choose();  // sizes and registers; false when the form has no memory operand to leave out, or needs one
     void encode();  // appends the instruction to draft.code and sets the registers that its address needs
@@ -71,9 +74,11 @@ struct Encoder {
     Draft& draft;
     u8 repeat_prefix = 0;
     bool lock = false, wide_prefix = false;  // wide_prefix: 66
-    bool address_prefix = false;
+    bool address_prefix = false, address_chosen = false;
 
  private:
+    u32 pick(u32 choices);  // the turn's, or a random one
+    void choose_size();
     void encode_memory(unsigned reg_field);
     void decorate();
     std::vector<u8> address_bytes_;

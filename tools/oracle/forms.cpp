@@ -106,7 +106,7 @@ void integer(Table& t) {
     t.add("bsf", "0F BC /r", "Gv,Ev");
     t.add("bsr", "0F BD /r", "Gv,Ev");
     t.add("popcnt", "F3: 0F B8 /r", "Gv,Ev");
-    t.add("crc32", "F2: 0F 38 F0 /r", "Gy,Eb");
+    t.add("crc32", "F2: 0F 38 F0 /r", "Gv,Eb");
     t.add("crc32", "F2: 0F 38 F1 /r", "Gv,Ev");
     t.add("bswap", "0F C8 +r", "y");
     t.group = "condition";
@@ -115,6 +115,11 @@ void integer(Table& t) {
         t.add(condition_names[n][0], "0F " + Table::hex(0x80 + n) + " cz", "", "");
         t.add(condition_names[n][1], "0F " + Table::hex(0x90 + n) + " /r", "Eb");
         t.add(condition_names[n][2], "0F " + Table::hex(0x40 + n) + " /r", "Gv,Ev");
+    }
+    t.group = "near";  // with the other operand size, as in edge_forms.cpp
+    for (unsigned n = 0; n < 16; n++) {
+        t.add(condition_names[n][0], Table::hex(0x70 + n) + " cb", "v", "6");
+        t.add(condition_names[n][0], "0F " + Table::hex(0x80 + n) + " cv", "v", "6");
     }
     t.group = "decimal";
     t.each("", "", "", "6", {{"daa", 0x27}, {"das", 0x2f}, {"aaa", 0x37}, {"aas", 0x3f}, {"salc", 0xd6}});
@@ -145,7 +150,7 @@ void move(Table& t) {
     t.add("movsx", "0F BE /r", "Gv,Eb");
     t.add("movsx", "0F BF /r", "Gv,Ew");
     t.add("movsxd", "63 /r", "Gv,Ed", "4");
-    t.add("lea", "8D /r", "Gv,M0");
+    t.add("lea", "8D /r", "Gv,M0", "A");
     t.add("xchg", "86 /r", "Eb,Gb", "L");
     t.add("xchg", "87 /r", "Ev,Gv", "L");
     t.add("xchg", "90 +r", "v");
@@ -165,8 +170,8 @@ void move(Table& t) {
     t.add("lfence", "0F AE E8");
     t.add("mfence", "0F AE F0");
     t.add("sfence", "0F AE F8");
-    t.add("rdfsbase", "F3: 0F AE /0", "Ry", "4");
-    t.add("rdgsbase", "F3: 0F AE /1", "Ry", "4");
+    t.add("rdfsbase", "F3: 0F AE /0", "Rv", "4");
+    t.add("rdgsbase", "F3: 0F AE /1", "Rv", "4");
 
     t.group = "stack";
     t.add("push", "50 +r", "v", "FS");
@@ -188,19 +193,19 @@ void move(Table& t) {
     t.add("jmp", "EB cb");
     t.add("jmp", "E9 cz");
     t.add("call", "E8 cz", "", "S");
-    t.add("loopne", "E0 cb");
-    t.add("loope", "E1 cb");
-    t.add("loop", "E2 cb");
-    t.add("jcxz", "E3 cb");
+    t.add("loopne", "E0 cb", "", "A");
+    t.add("loope", "E1 cb", "", "A");
+    t.add("loop", "E2 cb", "", "A");
+    t.add("jcxz", "E3 cb", "", "A");
     t.add("ret", "C3", "", "S*");
     t.add("ret", "C2 iw", "", "S*");
     t.add("jmp", "FF /4", "Ev", "FI");
     t.add("call", "FF /2", "Ev", "FIS");
 
     t.group = "string";
-    t.each("", "", "b", "T", {{"movsb", 0xa4}, {"cmpsb", 0xa6}, {"stosb", 0xaa}, {"lodsb", 0xac}, {"scasb", 0xae}});
-    t.each("", "", "v", "T", {{"movs", 0xa5}, {"cmps", 0xa7}, {"stos", 0xab}, {"lods", 0xad}, {"scas", 0xaf}});
-    t.add("xlat", "D7", "b", "*");
+    t.each("", "", "b", "TA", {{"movsb", 0xa4}, {"cmpsb", 0xa6}, {"stosb", 0xaa}, {"lodsb", 0xac}, {"scasb", 0xae}});
+    t.each("", "", "v", "TA", {{"movs", 0xa5}, {"cmps", 0xa7}, {"stos", 0xab}, {"lods", 0xad}, {"scas", 0xaf}});
+    t.add("xlat", "D7", "b", "A*");
 
     t.group = "segment";
     t.add("mov", "8E /r", "Sw,Ew", "U*");
@@ -220,8 +225,10 @@ void move(Table& t) {
     t.add("into", "CE", "", "6");
     t.add("bound", "62 /r", "Gz,Mp", "6*");
     t.each("", "", "", "U",
-           {{"hlt", 0xf4}, {"cli", 0xfa}, {"sti", 0xfb}, {"in", 0xec}, {"in", 0xed}, {"out", 0xee}, {"out", 0xef}});
-    t.each("", " ib", "", "U", {{"in", 0xe4}, {"in", 0xe5}, {"out", 0xe6}, {"out", 0xe7}});
+           {{"hlt", 0xf4}, {"cli", 0xfa}, {"sti", 0xfb}, {"in", 0xec}, {"out", 0xee}});
+    t.each("", "", "v", "U", {{"in", 0xed}, {"out", 0xef}});
+    t.each("", " ib", "", "U", {{"in", 0xe4}, {"out", 0xe6}});
+    t.each("", " ib", "v", "U", {{"in", 0xe5}, {"out", 0xe7}});
     t.each("0F ", "", "", "U", {{"clts", 0x06}, {"invd", 0x08}, {"wbinvd", 0x09}, {"wrmsr", 0x30}, {"rdmsr", 0x32}});
     t.add("mov", "0F 20 C0", "", "U");
     t.add("mov", "0F 22 D8", "", "U");
@@ -296,10 +303,10 @@ void x87(Table& t) {
     t.add("fnstcw", "D9 /7", "Mw", "X");
     t.add("fldcw", "D9 /5", "Mw", "X*");
     t.add("fwait", "9B", "", "X");
-    t.add("fnstenv", "D9 /6", "M28", "X");
-    t.add("fnsave", "DD /6", "M108", "X");
-    t.add("fldenv", "D9 /4", "M28", "X*");
-    t.add("frstor", "DD /4", "M108", "X*");
+    t.add("fnstenv", "D9 /6", "M28,v", "X");
+    t.add("fnsave", "DD /6", "M108,v", "X");
+    t.add("fldenv", "D9 /4", "M28,v", "X*");
+    t.add("frstor", "DD /4", "M108,v", "X*");
     t.add("fxsave", "0F AE /0", "M512", "X");
     t.add("fxrstor", "0F AE /1", "M512", "X*");
     t.group = "transcendental";
@@ -376,7 +383,7 @@ void integer_vectors(Table& t) {
     t.add("pinsrw", "0F C4 /r ib", "Pq,Mw", "X");
     t.add("pextrw", "0F C5 /r ib", "Gd,Nq", "X");
     t.add("pmovmskb", "0F D7 /r", "Gd,Nq", "X");
-    t.add("maskmovq", "0F F7 /r", "Pq,Nq", "X*");
+    t.add("maskmovq", "0F F7 /r", "Pq,Nq", "XA*");
     t.add("movntq", "0F E7 /r", "Mq,Pq", "X");
     t.add("emms", "0F 77", "", "X");
     t.add("movq2dq", "F3: 0F D6 /r", "Vx,Nq", "X");
@@ -403,7 +410,7 @@ void integer_vectors(Table& t) {
     t.add("pinsrw", "66: 0F C4 /r ib", "Vx,Mw");
     t.add("pextrw", "66: 0F C5 /r ib", "Gd,Ux");
     t.add("pmovmskb", "66: 0F D7 /r", "Gd,Ux");
-    t.add("maskmovdqu", "66: 0F F7 /r", "Vx,Ux", "*");
+    t.add("maskmovdqu", "66: 0F F7 /r", "Vx,Ux", "A*");
     t.add("pinsrb", "66: 0F 3A 20 /r ib", "Vx,Rd");
     t.add("pinsrb", "66: 0F 3A 20 /r ib", "Vx,Mb");
     t.add("pinsrd", "66: 0F 3A 22 /r ib", "Vx,Ey");
@@ -446,6 +453,7 @@ void integer_vectors(Table& t) {
     t.group = "string42";
     t.each("66: 0F 3A ", " /r ib", "Vx,Wu", "*",
            {{"pcmpestrm", 0x60}, {"pcmpestri", 0x61}, {"pcmpistrm", 0x62}, {"pcmpistri", 0x63}});
+    t.each("W 66: 0F 3A ", " /r ib", "Vx,Wu", "4*", {{"pcmpestrm", 0x60}, {"pcmpestri", 0x61}});  // lengths of 64 bits
 }
 
 void float_vectors(Table& t) {
@@ -500,8 +508,8 @@ void float_vectors(Table& t) {
     t.add("movshdup", "F3: 0F 16 /r", "Vx,Wx");
     t.add("movntps", "0F 2B /r", "Mx,Vx");
     t.add("movntpd", "66: 0F 2B /r", "Mx,Vx");
-    t.add("movmskps", "0F 50 /r", "Gd,Ux");
-    t.add("movmskpd", "66: 0F 50 /r", "Gd,Ux");
+    t.add("movmskps", "0F 50 /r", "Gy,Ux");
+    t.add("movmskpd", "66: 0F 50 /r", "Gy,Ux");
     t.add("addsubps", "F2: 0F D0 /r", "Vx,Wx", "s");
     t.add("addsubpd", "66: 0F D0 /r", "Vx,Wx", "d");
     t.each("F2: 0F ", " /r", "Vx,Wx", "s", {{"haddps", 0x7c}, {"hsubps", 0x7d}});

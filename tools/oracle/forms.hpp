@@ -31,6 +31,7 @@ constexpr char x87 = 'X';                 // x87 or MMX state
 constexpr char single = 's', real = 'd';  // operands are packed singles, doubles
 constexpr char string = 'T';              // memory at rSI and rDI, may be repeated
 constexpr char bit_string = 'N';          // a bit offset in a register reaches beyond the operand
+constexpr char address = 'A';             // an address size of its own: no ModRM operand, or nothing but the address
 constexpr char user = 'U';                // means something else at CPL 0
 constexpr char indirect = 'I';            // branches to what the operand holds
 constexpr char special = '*';             // generate.cpp knows the name

@@ -23,13 +23,15 @@ u32 nonzero(u64 v) { return static_cast<u32>(v) ? static_cast<u32>(v) : 1; }
 
 }  // namespace
 
-Generator::Generator(u64 seed, const std::string& only, int mode) : seed_(seed), sequences_(only.empty()) {
+// The first seed begins with every form's variants; the others somewhere behind, so that short runs differ.
+Generator::Generator(u64 seed, const std::string& only, int mode)
+    : seed_(seed), first_round_((seed - 1) * 37 & 0xffff'ffff), sequences_(only.empty()) {
     for (const Form& f : oracle::forms()) {
         if (!only.empty() && only != f.group && only != f.name) continue;
         for (CodeSize m : {CodeSize::Bits64, CodeSize::Bits32, CodeSize::Bits64, CodeSize::Bits16})
             // String instructions have most prefixes that make a difference.
             for (unsigned n = f.notes.find(note::string) != std::string::npos ? 4 : 1; n--;)
-                if ((mode < 0 || static_cast<int>(m) == mode) && in_mode(f, m)) turns_.push_back({&f, m});
+                if ((mode < 0 || static_cast<int>(m) == mode) && in_mode(f, m)) add_turn(f, m);
     }
     for (const Form& f : oracle::forms()) {
         auto in = [&](std::initializer_list<const char*> groups) {
@@ -51,31 +53,45 @@ Draft Generator::make(u64 number) const {
         Draft d;
         d.mode = turn.mode;
         d.seed = nonzero(r.next());
-        bool done = sequences_ && r.one_in(5) ? sequence(r, turn.mode, d)
-                                              : single(r, turn, static_cast<int>(number / turns_.size() & 0xffff), d);
+        const u64 round = number / turns_.size() * turn.times->second + turn.nth + first_round_;
+        const bool variant_is_new = round < turn.variants;
+        bool done =
+            sequences_ && !variant_is_new && r.one_in(4) ? sequence(r, turn.mode, d) : single(r, turn, round, d);
         if (done && d.code.size() <= max_code) return d;
     }
 }
 
-bool Generator::single(Random& r, const Turn& turn, int round, Draft& d) const {
+void Generator::add_turn(const Form& f, CodeSize mode) {
+    Random r(1);
+    Draft d;
+    d.mode = mode;
+    Encoder e(r, f, d);
+    e.turn = 0;
+    e.choose();
+    auto times = times_.try_emplace({&f, mode}, 0).first;
+    turns_.push_back({&f, mode, times->second++, e.variants, times});
+}
+
+bool Generator::single(Random& r, const Turn& turn, u64 round, Draft& d) const {
     if (turn.form->notes.find(note::x87) != std::string::npos) d.options |= option::x87;
     if (turn.form->notes.find(note::user) != std::string::npos) d.options |= option::user_only;
+    Encoder e(r, *turn.form, d);
+    e.turn = static_cast<i64>(round);
+    e.tame = round < turn.variants;
     choose_entry(r, d);
     d.reset_state();
     // Alignment is checked in programs alone. How far a frame has come when it faults is the CPU's own affair,
     // which of two operands is named, and whether the images of FXSAVE and XSAVE are checked.
     bool open = turn.form->group == "far" || turn.form->group == "state" || turn.form->opcode.starts_with("0F AE") ||
                 std::string(turn.form->name) == "enter" || std::string(turn.form->name).starts_with("cmps");
-    if (!open && r.one_in(40)) d.before.flags |= x86::flag::ac, d.options |= option::user_only;
-    Encoder e(r, *turn.form, d);
-    e.turn = round;
+    if (!open && !e.tame && r.one_in(40)) d.before.flags |= x86::flag::ac, d.options |= option::user_only;
     if (e.has(note::stack)) e.reserved |= 1 << x86::Rsp;
     if (!e.choose()) return false;
     arrange(e);
     e.encode();
     append_after(e);
     if (turn.form->group == "undefined") d.code = undefined_code(r, turn.mode);
-    if (turn.form->group != "undefined" && r.one_in(64)) {  // the rest of it is not there
+    if (turn.form->group != "undefined" && !e.tame && r.one_in(64)) {  // the rest of it is not there
         usize there = 1 + r.below(static_cast<u32>(d.code.size()));
         u64 moved = layout::code_end - there - d.entry;
         d.entry = static_cast<u16>(d.entry + moved);

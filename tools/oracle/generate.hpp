@@ -1,5 +1,6 @@
 // Vectors without end, in turn of every form in every code size: number n of a seed is always the same.
 #pragma once
+#include <map>
 #include <string>
 
 #include "encode.hpp"
@@ -14,18 +15,23 @@ class Generator {
     Draft make(u64 number) const;
 
  private:
+    using Times = std::map<std::pair<const Form*, x86::CodeSize>, u32>;  // turns of each form and mode in a round of all
     struct Turn {
         const Form* form;
         x86::CodeSize mode;
+        u32 nth, variants;
+        Times::const_iterator times;
     };
-    bool single(Random&, const Turn&, int round, Draft&) const;
+    void add_turn(const Form&, x86::CodeSize);
+    bool single(Random&, const Turn&, u64 round, Draft&) const;
     bool sequence(Random&, x86::CodeSize, Draft&) const;
     void body(Random&, x86::CodeSize, Draft&, unsigned length, bool tame) const;
     void stack_body(Random&, x86::CodeSize, Draft&) const;
     void loop(Random&, x86::CodeSize, Draft&) const;
     void subroutine(Random&, x86::CodeSize, Draft&) const;
 
-    u64 seed_;
+    u64 seed_, first_round_;
+    Times times_;
     std::vector<Turn> turns_;
     std::vector<const Form*> plain_, vectors_, x87_;  // forms that sequences are made of
     bool sequences_;
