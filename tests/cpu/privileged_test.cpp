@@ -110,6 +110,42 @@ TEST(Privileged, StringPortsOfEverySize) {
     }
 }
 
+// INS and OUTS with each address size, operand size and repeat prefix, in code of each size.
+TEST(Privileged, StringPortsOfEveryAddress) {
+    for (CodeSize size : {CodeSize::Bits16, CodeSize::Bits32, CodeSize::Bits64})
+        for (bool other_address : {false, true})
+            for (u8 repeat : {0, 0xf2, 0xf3})
+                for (unsigned bytes : {1u, 2u, 4u})
+                    for (bool in : {false, true}) {
+                        SystemMachine m(size == CodeSize::Bits64);
+                        if (size == CodeSize::Bits16) m.set(Cs, kernel_code, code16, 0xffff, 0);
+                        m.platform.ports = {{0x1234, 0x5566'7788}};
+                        const unsigned own = size == CodeSize::Bits16 ? 2 : size == CodeSize::Bits32 ? 4 : 8;
+                        const unsigned address = !other_address ? own : own == 4 ? 2 : 4;
+                        const u64 junk = own == 8 && address == 4 ? u64{0xabcd} << 32 : address == 2 ? 0xabcd'0000 : 0;
+                        const u64 counts = repeat ? 3 : 1;
+                        Bytes code;
+                        if (repeat) code.push_back(repeat);
+                        if (other_address) code.push_back(0x67);
+                        if (bytes != 1 && (bytes == 2) != (size == CodeSize::Bits16)) code.push_back(0x66);
+                        code.push_back(static_cast<u8>((in ? 0x6c : 0x6e) | (bytes != 1)));
+                        m.v.gpr[Rdx] = 0x1234;
+                        m.v.gpr[Rcx] = junk | 3;
+                        m.v.gpr[Rsi] = m.v.gpr[Rdi] = junk | 0x5000;
+                        for (unsigned n = 0; n < counts; n++) EXPECT_EQ(raised(m, code), nothing);
+                        // A 32-bit register that is written loses its upper half; of 16 bits the rest stays.
+                        const u64 kept = address == 2 ? junk : 0;
+                        EXPECT_EQ(m.v.gpr[in ? Rdi : Rsi], kept | (0x5000 + counts * bytes));
+                        EXPECT_EQ(m.v.gpr[in ? Rsi : Rdi], junk | 0x5000);
+                        EXPECT_EQ(m.v.gpr[Rcx], repeat ? kept : junk | 3);
+                        if (in)
+                            EXPECT_EQ(m.ram.get<u32>(0x5000 + (counts - 1) * bytes) & mask(8 * bytes),
+                                      0x5566'7788 & mask(8 * bytes));
+                        else
+                            EXPECT_EQ(m.platform.log.size(), counts);
+                    }
+}
+
 TEST(Privileged, CountersAndIdentity) {
     SystemMachine m(true);
     m.v.gpr[Rax] = m.v.gpr[Rdx] = ~u64{0};

@@ -121,6 +121,19 @@ TEST(Segmentation, TableRegisters) {
     EXPECT_EQ(m.step({0x0f, 0x01, 0x16})->vector, Vector::Gp);
 }
 
+// With REX.W the offset has 64 bits; AMD's processors do not know that, so no vector asks.
+TEST(Segmentation, FarPointersOf64Bits) {
+    for (auto [opcode, seg] : {std::pair<u8, Seg>{0xb2, Ss}, {0xb4, Fs}, {0xb5, Gs}}) {
+        SystemMachine m(true);
+        m.v.gpr[Rbx] = 0x5000;
+        m.ram.put<u64>(0x5000, 0x1122'3344'5566'7788);
+        m.ram.put<u16>(0x5008, seg == Ss ? kernel_data : user_data);
+        EXPECT_FALSE(m.step({0x48, 0x0f, opcode, 0x03}));
+        EXPECT_EQ(m.v.gpr[Rax], 0x1122'3344'5566'7788u);
+        EXPECT_EQ(m.v.seg[seg].selector, seg == Ss ? kernel_data : user_data);
+    }
+}
+
 TEST(Segmentation, LoadingSsHoldsInterruptsForOneInstruction) {
     SystemMachine m(false);
     m.v.gpr[Rax] = kernel_data;
