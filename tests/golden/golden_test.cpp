@@ -81,6 +81,7 @@ TEST(Golden, IntegerForms) { check("forms-integer.txt"); }
 TEST(Golden, ConditionForms) { check("forms-conditions.txt"); }
 TEST(Golden, SseForms) { check("forms-sse.txt"); }
 TEST(Golden, X87Forms) { check("forms-x87.txt"); }
+TEST(Golden, SizesOfForms) { check("forms-sizes.txt"); }
 TEST(Golden, InCpp) { check("forms-cpp.txt"); }
 
 // An entry that shows only how C++ is called says nothing about the translator, unless that is what it is there for.
