@@ -179,11 +179,33 @@ std::string EncodedForm::text() const {
     return out + (place == 'm' ? " m" : " r");
 }
 
-bool form_of(CodeSize mode, std::span<const u8> bytes, EncodedForm& out, unsigned* length) {
+bool form_of(CodeSize mode, std::span<const u8> bytes, EncodedForm& out) {
     Decoded d;
     if (!decode(decoder_of(mode, false), bytes.first(std::min<usize>(bytes.size(), 15)), d)) return false;
     out = form_of(d);
-    if (length) *length = d.z.length;
+    return true;
+}
+
+bool shape_of(CodeSize mode, std::span<const u8> bytes, Shape& out) {
+    Decoded d;
+    if (!decode(decoder_of(mode, false), bytes.first(std::min<usize>(bytes.size(), 15)), d)) return false;
+    const ZydisDecodedInstruction& z = d.z;
+    out = {.form = form_of(d), .length = z.length, .operand_bits = z.operand_width, .address_bits = z.address_width};
+    out.lock = (z.attributes & ZYDIS_ATTRIB_HAS_LOCK) != 0;
+    if (z.attributes & (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE)) out.repeat = 0xf3;
+    if (z.attributes & ZYDIS_ATTRIB_HAS_REPNE) out.repeat = 0xf2;
+    out.isa_extension = static_cast<u16>(z.meta.isa_ext);
+    out.category = static_cast<u16>(z.meta.category);
+    for (unsigned n = 0; n < z.operand_count; n++) {
+        const ZydisDecodedOperand& o = d.operand[n];
+        out.sizes.push_back(o.size);
+        if (o.type == ZYDIS_OPERAND_TYPE_IMMEDIATE && o.imm.is_relative) out.sizes.push_back(z.operand_width);
+        if (o.encoding == ZYDIS_OPERAND_ENCODING_MODRM_RM && z.mnemonic != ZYDIS_MNEMONIC_LEA) continue;
+        if (o.type == ZYDIS_OPERAND_TYPE_REGISTER) out.addresses.push_back(static_cast<u16>(o.reg.value));
+        if (o.type != ZYDIS_OPERAND_TYPE_MEMORY) continue;
+        for (ZydisRegister r : {o.mem.base, o.mem.index}) out.addresses.push_back(static_cast<u16>(r));
+        if (o.encoding == ZYDIS_OPERAND_ENCODING_DISP16_32_64) out.addresses.push_back(z.address_width);
+    }
     return true;
 }
 
