@@ -408,7 +408,9 @@ void Encoder::decorate() {
     if (address_prefix && random.one_in(3)) code.push_back(0x67);
     bool knows = first == 0x0f || first == 0x90 || repeat_prefix || p.mandatory || has(note::string);
     if (!knows && random.one_in(3)) code.push_back(random.one_in(2) ? 0xf2 : 0xf3);
-    if ((!memory || segment_prefix) && !has(note::string) && !has(note::special) && random.one_in(3))
+    // In 64-bit code FS or GS counts before one that does not: a large image must not begin elsewhere for it.
+    const bool overridden = segment_prefix && memory_size <= 16;
+    if ((!memory || overridden) && !has(note::string) && !has(note::special) && random.one_in(3))
         code.push_back(segments[random.below(6)]);
 }
 
