@@ -20,8 +20,9 @@ class LapicCpu {
     virtual void nmi() = 0;
     virtual void smi() = 0;
     virtual void init() = 0;
-    virtual void startup(u8 page) = 0;     // SIPI: CS base is page * 4 KiB
-    virtual u64 time_of_tsc(u64 tsc) = 0;  // ns of the clock when the TSC reaches this value, 0 when it has
+    virtual void startup(u8 page) = 0;  // SIPI: CS base is page * 4 KiB
+    // The clock's ns when the TSC reaches this value: no later than now when it has, all ones when it is too far away.
+    virtual u64 time_of_tsc(u64 tsc) = 0;
 
  protected:
     ~LapicCpu() = default;

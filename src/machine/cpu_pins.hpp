@@ -1,5 +1,6 @@
 // From the local APIC to the one processor.
 #pragma once
+#include <algorithm>
 #include <utility>
 
 #include "device/lapic.hpp"
@@ -12,8 +13,8 @@ namespace bmbt {
 // end.
 class CpuPins final : public LapicCpu {
  public:
-    CpuPins(StopRequest& stop, const u64& tsc_offset, bool firmware)
-        : stop_(stop), tsc_offset_(tsc_offset), firmware_(firmware) {}
+    CpuPins(StopRequest& stop, const Clock& clock, const u64& tsc_offset, bool firmware)
+        : stop_(stop), clock_(clock), tsc_offset_(tsc_offset), firmware_(firmware) {}
 
     void interrupt(bool deliverable) override { deliverable_ = deliverable; }
     void nmi() override { signals_.nmi = true; }
@@ -24,9 +25,9 @@ class CpuPins final : public LapicCpu {
         signals_.startup = false;
     }
     void startup(u8 page) override { signals_.startup = true, signals_.startup_page = page; }
-    u64 time_of_tsc(u64 tsc) override {
-        const u64 ns = tsc - tsc_offset_;  // the TSC counts nanoseconds
-        return static_cast<i64>(ns) < 0 ? 0 : ns;
+    u64 time_of_tsc(u64 tsc) override {  // it counts nanoseconds
+        const u64 now = clock_.now(), tsc_now = now + tsc_offset_;
+        return tsc <= tsc_now ? now : now + std::min(tsc - tsc_now, ~now);
     }
 
     bool deliverable() const { return deliverable_; }
@@ -35,6 +36,7 @@ class CpuPins final : public LapicCpu {
 
  private:
     StopRequest& stop_;
+    const Clock& clock_;
     const u64& tsc_offset_;
     const bool firmware_;
     bool deliverable_ = false;

@@ -13,7 +13,7 @@ constexpr LapicConfig apic_config{.timer_period_ns = 1'000'000'000 / Board::tsc_
 Pc::Pc(const Config& config, const PcHost& host)
     : host_(host),
       ram_(config.memory),
-      pins_(stop_, host.cpu.tsc_offset, config.boot == Boot::Bios),
+      pins_(stop_, host.clock, host.cpu.tsc_offset, config.boot == Boot::Bios),
       pic_(intr_),
       lapic_(apic_config, host.clock, alarms_, pins_, fabric_, pic_),
       ioapic_(ioapic_id, fabric_),

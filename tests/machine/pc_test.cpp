@@ -157,6 +157,26 @@ TEST_F(PcTest, ATscDeadlineMovesWithTheTsc) {
     EXPECT_TRUE(pc->interrupt_pending());
 }
 
+// Deadlines and the TSC are unsigned: one that is further away than the clock can tell never comes.
+TEST_F(PcTest, ATscDeadlineFarAwayDoesNotFire) {
+    pc->mmio_write(0xfee0'00f0, Width::Dword, 0x1ff);
+    pc->mmio_write(0xfee0'0320, Width::Dword, 0x40040);
+    pass(5'000'000'000);
+    for (u64 offset : {u64{0}, u64{0} - clock.time, u64{1} << 62}) {  // the second: the guest has written 0 to its TSC
+        cpu.tsc_offset = offset;
+        for (u64 deadline : {~u64{0}, u64{1} << 63, ~u64{0} - 1000}) {
+            ASSERT_TRUE(pc->apic_msr_write(x86::msr::tsc_deadline, deadline));
+            pass(1'000'000);
+            EXPECT_FALSE(pc->interrupt_pending()) << offset << " " << deadline;
+            u64 armed = 0;
+            ASSERT_TRUE(pc->apic_msr_read(x86::msr::tsc_deadline, armed));
+            EXPECT_EQ(armed, deadline);
+        }
+    }
+    ASSERT_TRUE(pc->apic_msr_write(x86::msr::tsc_deadline, 1000));
+    EXPECT_TRUE(pc->interrupt_pending());
+}
+
 TEST_F(PcTest, SerialInputInterruptsOnIrq4) {
     start_pics();
     out(0x3f9, 1);
