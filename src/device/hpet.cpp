@@ -31,9 +31,10 @@ Line* Hpet::Timer::line() {
 void Hpet::Timer::arm(u64 now) {
     alarm_.cancel();
     if (!running.of(hpet_.config_)) return;
-    const u64 ahead = (comparator_ - hpet_.counter(now)) & limit();
-    const u64 when = hpet_.time_in(now, ahead ? ahead : limit());  // equal now: it has matched already
-    if (when != never) alarm_.set(when);
+    // A comparator that equals the counter has matched already: the next match is a whole lap away.
+    const u64 before = (comparator_ - hpet_.counter(now) - 1) & limit();
+    const u64 when = hpet_.time_in(now, before);
+    if (when != never) alarm_.set(when + period_ns);
 }
 
 void Hpet::Timer::alarm() {

@@ -163,6 +163,33 @@ TEST_F(HpetTest, A32BitTimerWraps) {
     EXPECT_EQ(pins[3].rises, 1u);
 }
 
+// With a comparator that equals the counter, the match is over and the next a lap of 2^32 ticks away.
+TEST_F(HpetTest, A32BitTimerMatchesAgainAfterALap) {
+    constexpr u64 lap = u64{1} << 32;
+    put(config(2), 20u << 9 | 0x104);
+    put(comparator(2), 1000);
+    put(0x10, 1);
+    ticks(1000);
+    EXPECT_EQ(pins[0].rises, 1u);
+    ticks(lap - 1);
+    EXPECT_EQ(pins[0].rises, 1u);
+    ticks(1);
+    EXPECT_EQ(pins[0].rises, 2u);
+    ticks(10);
+    EXPECT_EQ(pins[0].rises, 2u);
+
+    pins[1].latches = true;
+    put32(config(0), 21u << 9 | 0x14c);
+    put32(comparator(0), hpet.read(0xf0, Width::Dword));
+    put32(comparator(0), 100'000);
+    ticks(lap);
+    EXPECT_TRUE(pins[1].take());
+    hpet.interrupt_taken();
+    EXPECT_FALSE(pins[1].take());
+    ticks(100'000);
+    EXPECT_TRUE(pins[1].take());
+}
+
 TEST_F(HpetTest, LegacyRouteReplacesPitAndRtc) {
     hpet.pit_input().set(true);
     EXPECT_TRUE(irq0.level);
