@@ -24,8 +24,7 @@ u64 Hpet::time_in(u64 now, u64 ticks) const {
 
 Line* Hpet::Timer::line() {
     if (on_legacy()) return &hpet_.legacy_[n_].out();
-    const unsigned pin = static_cast<unsigned>(route.of(config_));
-    return pin >= first_pin && pin < first_pin + pin_count ? hpet_.pins_[pin - first_pin] : nullptr;
+    return is_pin(route.of(config_)) ? hpet_.pins_[route.of(config_) - first_pin] : nullptr;
 }
 
 void Hpet::Timer::arm(u64 now) {
@@ -85,8 +84,8 @@ void Hpet::Timer::release() {
 }
 
 u64 Hpet::Timer::read(unsigned reg) const {
-    constexpr u64 pins_able = mask(pin_count) << first_pin;
-    if (reg == 0) return pins_able << 32 | 0x20 | (n_ == 0 ? 0x10 : 0) | config_;  // 64 bits wide, timer 0 periodic
+    constexpr u64 pins_able = mask(pin_count) << first_pin, size_64 = 0x20, periodic_able = 0x10;
+    if (reg == 0) return pins_able << 32 | size_64 | (n_ == 0 ? periodic_able : 0) | value_set.put(config_, false);
     return reg == 8 ? comparator_ & limit() : 0;
 }
 
@@ -98,6 +97,7 @@ void Hpet::Timer::write(unsigned reg, u64 value, u64 lanes) {
         release();
         config_ = merged(config_) & writable;
         if (n_ != 0) config_ &= ~periodic.mask();
+        if (!is_pin(route.of(config_))) config_ = route.put(config_, 0);  // "the value read back will not match"
         drive();
         arm();
     } else if (reg == 8) {

@@ -70,6 +70,7 @@ class Hpet final : public Mmio {
         void arm(u64 now);  // the alarm for the next match after that time
         void match(u64 matches);
         Line* line();
+        static bool is_pin(u64 n) { return n >= first_pin && n < first_pin + pin_count; }
         bool on_legacy() const { return legacy_route.of(hpet_.config_) && n_ < 2; }
         u64 limit() const { return only_32.of(config_) ? mask(32) : mask(64); }
 

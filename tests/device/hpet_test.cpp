@@ -31,6 +31,17 @@ TEST_F(HpetTest, Capabilities) {
     EXPECT_EQ(hpet.read(0x400, Width::Dword), 0xffff'ffffu);
 }
 
+TEST_F(HpetTest, ConfigurationReadsBackWhatItCanBe) {
+    put(config(0), 0x4c);
+    EXPECT_EQ(get(config(0)) & 0xffff, 0x3cu);  // the accumulator's bit reads 0
+    put(config(1), 0x4c);
+    EXPECT_EQ(get(config(1)) & 0xffff, 0x24u);
+    for (u64 pin = 0; pin < 32; pin++) {
+        put(config(2), pin << 9);
+        EXPECT_EQ(get(config(2)) >> 9 & 31, pin >= 20 && pin < 24 ? pin : 0);
+    }
+}
+
 TEST_F(HpetTest, CounterRunsStopsAndIsSet) {
     ticks(100);
     EXPECT_EQ(get(0xf0), 0u);
