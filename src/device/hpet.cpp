@@ -3,7 +3,9 @@
 namespace bmbt {
 
 Hpet::Hpet(Clock& clock, AlarmQueue& alarms, Line& irq0, Line& irq8, const std::array<Line*, pin_count>& pins)
-    : clock_(clock), timers_{{{*this, alarms, 0}, {*this, alarms, 1}, {*this, alarms, 2}}}, pins_(pins) {
+    : clock_(clock),
+      timers_{{{*this, alarms, 0}, {*this, alarms, 1}, {*this, alarms, 2}}},
+      pins_{{Shared<3>(*pins[0]), Shared<3>(*pins[1]), Shared<3>(*pins[2]), Shared<3>(*pins[3])}} {
     legacy_[0].bind(*this, irq0);
     legacy_[1].bind(*this, irq8);
 }
@@ -24,7 +26,7 @@ u64 Hpet::time_in(u64 now, u64 ticks) const {
 
 Line* Hpet::Timer::line() {
     if (on_legacy()) return &hpet_.legacy_[n_].out();
-    return is_pin(route.of(config_)) ? hpet_.pins_[route.of(config_) - first_pin] : nullptr;
+    return is_pin(route.of(config_)) ? &hpet_.pins_[route.of(config_) - first_pin].input(n_) : nullptr;
 }
 
 void Hpet::Timer::arm(u64 now) {

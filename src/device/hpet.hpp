@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/bits.hpp"
+#include "device/split.hpp"
 #include "device/tick_backlog.hpp"
 #include "host/clock.hpp"
 #include "host/line.hpp"
@@ -95,7 +96,7 @@ class Hpet final : public Mmio {
     Clock& clock_;
     std::array<Timer, 3> timers_;
     std::array<LegacyLine, 2> legacy_;
-    std::array<Line*, pin_count> pins_;
+    std::array<Shared<3>, pin_count> pins_;  // several timers may have the same
     u64 config_ = 0, status_ = 0;
     u64 base_ = 0, start_ = 0;  // counter and clock when it was started or set
 };

@@ -50,6 +50,7 @@ class Shared {
             owner_->levels_ = level ? old | u32{1} << n_ : old & ~(u32{1} << n_);
             if (old != owner_->levels_) owner_->out_.set(owner_->levels_ != 0);
         }
+        bool waiting() const override { return owner_->out_.waiting(); }
 
      private:
         Shared* owner_ = nullptr;

@@ -85,6 +85,23 @@ TEST_F(HpetTest, LevelStaysUntilCleared) {
     EXPECT_EQ(get(0x20), 0u);
 }
 
+TEST_F(HpetTest, TimersShareAPin) {
+    for (unsigned n : {0u, 1u}) {
+        put(config(n), 20u << 9 | 6);
+        put(comparator(n), 100 + 100 * n);
+    }
+    put(0x10, 1);
+    ticks(200);
+    EXPECT_EQ(get(0x20), 3u);
+    put(0x20, 2);
+    EXPECT_TRUE(pins[0].level);
+    put(config(0), 21u << 9 | 6);
+    EXPECT_FALSE(pins[0].level);
+    EXPECT_TRUE(pins[1].level);
+    put(0x20, 1);
+    EXPECT_FALSE(pins[1].level);
+}
+
 // As Linux sets a periodic tick: value-set, the first time, then the period.
 TEST_F(HpetTest, PeriodicWithAccumulator) {
     put(0x10, 1);
