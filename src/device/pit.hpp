@@ -29,7 +29,8 @@ class PitChannel {
     // The first later tick with an edge, or never. Mode 2's low is one tick long, so only its end counts as one.
     u64 next_edge(u64 tick);
     // Periods of a periodic mode that end after tick `from` and not after `to`; how long one is.
-    u64 periods(u64 from, u64 to) const;
+    // Between the two at most one count has taken over: none was written.
+    u64 periods(u64 from, u64 to);
     u64 period() const { return reload_; }
     bool periodic() const { return mode_ == 2 || mode_ == 3; }
 
@@ -45,6 +46,7 @@ class PitChannel {
     u32 next_reload_ = 0x10000;  // the last count written
     u64 switch_at_ = never;      // when it takes over, with next_start_
     i64 next_start_ = 0;
+    bool half_over_ = false;  // it took over in the middle of a period: none ended at start_
     u16 count_latch_ = 0;
     u8 mode_ = 0, access_ = 3, status_latch_ = 0, low_byte_ = 0;
     u8 latched_bytes_ = 0;  // of the count latch still to be read

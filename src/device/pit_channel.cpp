@@ -62,6 +62,7 @@ void PitChannel::load(u32 count, u64 tick) {
         return;
     }
     reload_ = count;
+    half_over_ = false;
     start_ = static_cast<i64>(tick) + 1;  // "loaded on the next CLK pulse"
     elapsed_ = 0;
     null_count_ = false;
@@ -70,6 +71,7 @@ void PitChannel::load(u32 count, u64 tick) {
 
 void PitChannel::settle(u64 tick) {
     if (tick < switch_at_) return;
+    half_over_ = next_start_ != static_cast<i64>(switch_at_);
     switch_at_ = never;
     start_ = next_start_;
     reload_ = next_reload_;
@@ -90,6 +92,7 @@ void PitChannel::set_gate(bool level, u64 tick) {
     }
     if (level) {  // a rising edge starts a shot, or a period anew
         reload_ = next_reload_;
+        half_over_ = false;
         start_ = static_cast<i64>(tick) + 1;
         counting_ = true;
         null_count_ = false;
@@ -152,11 +155,13 @@ u64 PitChannel::next_edge(u64 tick) {
     }
 }
 
-u64 PitChannel::periods(u64 from, u64 to) const {
+u64 PitChannel::periods(u64 from, u64 to) {
+    settle(to);
     if (!periodic() || !counting_ || to <= from) return 0;
     const auto ended = [this](u64 tick) {
         const i64 since = static_cast<i64>(tick) - start_;
-        return since < 0 ? i64{-1} : since / reload_;  // a count that took over began where a period ended
+        if (since >= 0) return since / reload_;
+        return half_over_ ? i64{0} : i64{-1};  // else the count that took over began where a period ended
     };
     return static_cast<u64>(ended(to) - ended(from));
 }

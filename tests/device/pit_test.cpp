@@ -88,6 +88,26 @@ TEST_F(PitTest, TicksOlderThanASecondAreLost) {
     EXPECT_EQ(interrupts(irq0, pit), 100u);
 }
 
+// The host comes late for the end of the period after which a new count is loaded.
+TEST_F(PitTest, PeriodsBeforeAndAfterANewCountAreToldApart) {
+    irq0.latches = true;
+    const auto change = [&](unsigned mode, u16 from, u16 phase, u16 to, u64 late) {
+        program(0, mode, from);
+        ticks(1 + 2 * from + phase);
+        interrupts(irq0, pit);
+        out(pit, 0, static_cast<u8>(to));
+        out(pit, 0, static_cast<u8>(to >> 8));
+        clock.stall(ns_of_pit_ticks(late));
+        return interrupts(irq0, pit);
+    };
+    for (unsigned mode : {2u, 3u}) {
+        EXPECT_EQ(change(mode, 100, 80, 60'000, 12'000), 1u) << mode;
+        EXPECT_EQ(change(mode, 10'000, 9'000, 1000, 12'200), 12u) << mode;  // 1000 ticks are left, then eleven periods
+    }
+    EXPECT_EQ(change(3, 10'000, 4'000, 1000, 11'700), 11u);  // 1000 ticks to the half, half a new period, ten periods
+    EXPECT_EQ(change(3, 1000, 400, 60'000, 12'000), 0u);     // the half of the new period is not over
+}
+
 // The next edge comes while the last one is dealt with.
 TEST_F(PitTest, AnEdgeThatIsNearIsNotPassedBy) {
     program(0, 2, 1000);
