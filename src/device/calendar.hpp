@@ -29,6 +29,11 @@ constexpr i64 day_of_date(Date d) {
     return era * 146097 + in_era_year * 365 + in_era_year / 4 - in_era_year / 100 + in_year - 719468;
 }
 
+constexpr unsigned days_in_month(i64 year, unsigned month) {
+    const Date next = month < 12 ? Date{year, month + 1, 1} : Date{year + 1, 1, 1};
+    return static_cast<unsigned>(day_of_date(next) - day_of_date({year, month, 1}));
+}
+
 static_assert(date_of_day(0).year == 1970 && date_of_day(0).month == 1 && date_of_day(0).day == 1);
 static_assert(day_of_date({2000, 2, 29}) == 11016 && date_of_day(11016).day == 29);
 

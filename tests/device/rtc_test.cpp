@@ -200,5 +200,43 @@ TEST_F(RtcTest, WeekdayAsTheGuestSetsIt) {
     EXPECT_EQ(get(6), 1);
 }
 
+// The weekday is a counter of its own: it counts on from what the guest set, in whatever order it set the date.
+TEST_F(RtcTest, WeekdayBeforeTheDate) {
+    put(0x0b, 0x82);
+    for (auto [i, v] : {std::pair{0, 0}, {2, 0}, {4, 0x12}, {6, 6}, {7, 0x02}, {8, 0x01}, {9, 0x26}, {0x32, 0x20}})
+        put(static_cast<u8>(i), static_cast<u8>(v));
+    put(0x0b, 0x02);
+    EXPECT_EQ(get(6), 6);  // Friday
+    clock.advance(86400 * second);
+    EXPECT_EQ(get(6), 7);
+    expect_date(0x20, 0x26, 0x01, 0x03);
+}
+
+TEST_F(RtcTest, DateOfARunningClockByteByByte) {
+    put(7, 0x31);
+    expect_date(0x20, 0x23, 0x11, 0x31);  // a day that November has not
+    put(8, 0x02);
+    expect_date(0x20, 0x23, 0x02, 0x31);
+    put(7, 0x15);
+    expect_date(0x20, 0x23, 0x02, 0x15);
+    put(7, 0x30);
+    clock.advance(7200 * second);
+    expect_date(0x20, 0x23, 0x03, 0x01);
+}
+
+TEST_F(RtcTest, AnyCenturyAndYear) {
+    put(0x32, 0x19);
+    put(9, 0x69);
+    clock.advance(7200 * second);
+    expect_date(0x19, 0x69, 0x11, 0x15);
+    put(0x0b, 0x86);
+    for (auto [i, v] : {std::pair{7, 31}, {8, 12}, {9, 0}, {0x32, 26}}) put(static_cast<u8>(i), static_cast<u8>(v));
+    put(0x0b, 0x16);
+    expect_date(26, 0, 12, 31);
+    clock.advance(86400 * second);
+    expect_date(26, 1, 1, 1);
+    EXPECT_TRUE(irq8.level);
+}
+
 }  // namespace
 }  // namespace bmbt::test
