@@ -86,22 +86,24 @@ u64 Rtc::shown() const {
            decode(memory_[Seconds]);
 }
 
-// An alarm byte of C0h-FFh matches anything.
+// An alarm byte of C0h-FFh matches anything, one that its time byte never shows nothing.
 u64 Rtc::next_alarm(u64 seconds) const {
     const auto any = [](u8 byte) { return byte >= 0xc0; };
     const u8 s = memory_[SecondsAlarm], m = memory_[MinutesAlarm], h = memory_[HoursAlarm];
-    const u64 last = seconds + 86400;
-    for (u64 t = seconds + 1; t <= last;) {
-        if (!any(h) && t / 3600 % 24 != decode_hour(h))
+    const unsigned second_of = decode(s), minute_of = decode(m), hour_of = decode_hour(h);
+    if (!any(s) && (second_of > 59 || encode(second_of) != s)) return never;
+    if (!any(m) && (minute_of > 59 || encode(minute_of) != m)) return never;
+    if (!any(h) && (hour_of > 23 || encode_hour(hour_of) != h)) return never;
+    for (u64 t = seconds + 1;;) {
+        if (!any(h) && t / 3600 % 24 != hour_of)
             t = (t / 3600 + 1) * 3600;
-        else if (!any(m) && t / 60 % 60 != decode(m))
+        else if (!any(m) && t / 60 % 60 != minute_of)
             t = (t / 60 + 1) * 60;
-        else if (!any(s) && t % 60 != decode(s))
-            t++;
+        else if (!any(s) && t % 60 != second_of)
+            t += (second_of + 60 - t % 60) % 60;
         else
             return t;
     }
-    return ~u64{0};
 }
 
 u64 Rtc::period_ticks() const {
@@ -131,16 +133,16 @@ void Rtc::drive() {
     memory_[C] = static_cast<u8>(irqf.put(memory_[C], active));
     irq8_.set(active);
 
-    u64 next = ~u64{0};
+    u64 next = never;
     const auto at = [&next](u64 t) { next = t < next ? t : next; };
     if (!stopped()) {
         if (uie.of(memory_[B])) at(clock_time(seen_second_ + 1));
         if (aie.of(memory_[B]))
-            if (const u64 t = next_alarm(seen_second_); t != ~u64{0}) at(clock_time(t));
+            if (const u64 t = next_alarm(seen_second_); t != never) at(clock_time(t));
     }
     if (const u64 period = period_ticks(); period && pie.of(memory_[B]))
         at(divider_start_ + ((seen_tick_ / period + 1) * period * 1'953'125 + 63) / 64);
-    if (next == ~u64{0})
+    if (next == never)
         alarm_.cancel();
     else
         alarm_.set(next);

@@ -42,7 +42,7 @@ class Rtc final : public BytePort, private Alarmed {
     static constexpr Bit uip{7};                                                         // register A
     static constexpr Bit set{7}, pie{6}, aie{5}, uie{4}, sqwe{3}, binary{2}, hour24{1};  // register B
     static constexpr Bit irqf{7}, pf{6}, af{5}, uf{4};                                   // register C
-    static constexpr u64 second = 1'000'000'000, no_day = ~u64{0};
+    static constexpr u64 second = 1'000'000'000, never = ~u64{0}, no_day = ~u64{0};
 
     u8 read8(u16 offset) override;
     void write8(u16 offset, u8 value) override;
@@ -65,7 +65,7 @@ class Rtc final : public BytePort, private Alarmed {
     unsigned decode(u8 value) const;
     u8 encode_hour(unsigned hour) const;
     unsigned decode_hour(u8 value) const;
-    u64 next_alarm(u64 seconds) const;  // the first later second that the alarm bytes match, or ~0
+    u64 next_alarm(u64 seconds) const;  // the first later second that the alarm bytes match, or never
 
     u64 period_ticks() const;  // of the periodic interrupt, in 1/32768 s; 0: off
     u64 ticks() const { return (clock_.now() - divider_start_) * 64 / 1'953'125; }
@@ -81,7 +81,7 @@ class Rtc final : public BytePort, private Alarmed {
     u64 held_ = 0;           // time() while the divider is in reset
     u64 divider_start_ = 0;  // clock when the divider left reset
     u64 seen_second_ = 0, seen_tick_ = 0;
-    u64 shown_day_ = no_day;     // the day that the date bytes stand for
+    u64 shown_day_ = no_day;      // the day that the date bytes stand for
     unsigned weekday_shift_ = 0;  // the guest may count weekdays its own way
     u8 index_ = 0;
 };

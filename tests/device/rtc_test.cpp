@@ -144,6 +144,25 @@ TEST_F(RtcTest, AlarmBytesThatMatchAnything) {
     EXPECT_TRUE(get(0x0c) & 0x20);
 }
 
+// The bytes are compared, so 1Ah is not the second 20.
+TEST_F(RtcTest, AlarmBytesThatNeverMatch) {
+    put(5, 0xff);
+    put(3, 0xff);
+    put(0x0b, 0x22);
+    for (u8 never : {0x1a, 0x60, 0x7f}) {
+        put(1, never);
+        clock.advance(3600 * second);
+        EXPECT_FALSE(get(0x0c) & 0x20) << unsigned{never};
+    }
+    put(1, 0x59);
+    put(3, 0x12);
+    clock.advance(59 * 60 * second);
+    EXPECT_FALSE(get(0x0c) & 0x20);
+    clock.advance(60 * second);
+    EXPECT_TRUE(get(0x0c) & 0x20);
+    EXPECT_EQ(irq8.rises, 1u);
+}
+
 TEST_F(RtcTest, PeriodicInterrupt) {
     put(0x0b, 0x42);
     unsigned seen = 0;
