@@ -14,10 +14,10 @@ int Pic8259::request() const {
     if (wanted < 0) return -1;
     u8 blocking = isr_;
     if (special_mask_) blocking = static_cast<u8>(blocking & ~imr_);
-    // Special fully nested mode: a slave in service may interrupt again with a request of higher priority.
-    if (nested_) blocking = static_cast<u8>(blocking & ~slaves_);
     const int serving = first(blocking);
     if (serving < 0) return wanted;
+    // Special fully nested mode: a slave in service may interrupt again with a request of higher priority.
+    if (wanted == serving && nested_ && has_slave(static_cast<unsigned>(wanted))) return wanted;
     const auto rank = [this](int n) { return (static_cast<unsigned>(n) - lowest_ - 1) & 7; };
     return rank(wanted) < rank(serving) ? wanted : -1;
 }
@@ -107,7 +107,7 @@ void Pic8259::initialization_word(u8 value) {
             expect_ = !single_ ? 3 : wants_icw4_ ? 4 : 0;
             break;
         case 3:
-            slaves_ = value;
+            if (role_ == Role::Master) slaves_ = value;  // a slave's is its own number
             expect_ = wants_icw4_ ? 4 : 0;
             break;
         default:
@@ -143,7 +143,7 @@ void Pic8259::operation(u8 ocw2) {
     }
 }
 
-Pic::Pic(Line& intr) : master_(intr), slave_(cascade_), elcr_(*this) {
+Pic::Pic(Line& intr) : master_(intr, Pic8259::Role::Master), slave_(cascade_, Pic8259::Role::Slave), elcr_(*this) {
     cascade_.bind(master_, 2);
     for (unsigned i = 0; i < 16; i++) irqs_[i].bind(i < 8 ? master_ : slave_, i & 7);
 }

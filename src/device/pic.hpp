@@ -10,7 +10,9 @@ namespace bmbt {
 // One chip. Ports: 0 and 1 (A0). Its edge/level control register belongs to the chipset, so it is set from outside.
 class Pic8259 final : public BytePort {
  public:
-    explicit Pic8259(Line& intr) : intr_(intr) {}
+    enum class Role : u8 { Master, Slave };  // the level of its SP pin
+
+    Pic8259(Line& intr, Role role) : intr_(intr), role_(role) {}
 
     void input(unsigned n, bool level);
     bool waiting(unsigned n) const { return !expect_ && irr_ & ~imr_ & 1u << n; }
@@ -34,10 +36,11 @@ class Pic8259 final : public BytePort {
     void update() { intr_.set(request() >= 0); }
 
     Line& intr_;
+    const Role role_;
     u8 lines_ = 0;  // levels of the inputs
     u8 irr_ = 0, isr_ = 0, imr_ = 0, elcr_ = 0;
     u8 base_ = 0;
-    u8 slaves_ = 0;
+    u8 slaves_ = 0;  // inputs of a master that slaves are on
     u8 lowest_ = 7;  // the input of lowest priority
     u8 expect_ = 0;  // next initialization word, 2-4; 0 when the chip works
     bool single_ = false, wants_icw4_ = false, nested_ = false;

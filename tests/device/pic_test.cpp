@@ -89,6 +89,37 @@ TEST_F(PicTest, SpecialFullyNestedLetsTheSlaveInterruptAgain) {
     EXPECT_EQ(pic.acknowledge(), 0x28);
 }
 
+TEST_F(PicTest, SpecialFullyNestedHoldsBackWhatIsLowerThanTheSlave) {
+    init(0x11);
+    raise(12);
+    EXPECT_EQ(pic.acknowledge(), 0x2c);
+    raise(5);
+    EXPECT_FALSE(intr.level);
+    raise(14);
+    EXPECT_FALSE(intr.level);
+    raise(1);
+    EXPECT_EQ(pic.acknowledge(), 0x21);
+    raise(8);
+    EXPECT_FALSE(intr.level);
+    eoi_master();
+    EXPECT_EQ(pic.acknowledge(), 0x28);
+}
+
+// The third initialization word of a slave is its number, 2, not a set of inputs.
+TEST_F(PicTest, ASlaveHasNoSlaves) {
+    init(0x11);
+    raise(9);
+    EXPECT_EQ(pic.acknowledge(), 0x29);
+    raise(10);
+    EXPECT_FALSE(intr.level);
+    lower(9);
+    raise(9);
+    EXPECT_FALSE(intr.level);
+    eoi_slave();
+    EXPECT_TRUE(intr.level);
+    EXPECT_EQ(pic.acknowledge(), 0x29);
+}
+
 TEST_F(PicTest, TwoSlaveRequestsGiveTwoEdges) {
     init();
     raise(9);
