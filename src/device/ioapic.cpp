@@ -9,11 +9,17 @@ IoApic::IoApic(u8 id, ApicBus& bus) : bus_(bus), id_(id) {
     for (unsigned i = 0; i < pins; i++) pins_[i].bind(*this, i);
 }
 
+// NMI and INIT are "always treated as an edge triggered interrupt even if programmed otherwise", SMI and ExtINT require
+// that: nobody would acknowledge them.
+bool IoApic::is_level(u64 entry) {
+    return level_triggered.of(entry) && static_cast<Delivery>(delivery.of(entry)) <= Delivery::LowestPriority;
+}
+
 void IoApic::Pin::set(bool level) {
     const bool rising = level && !level_;
     level_ = level;
     const u64 entry = apic_->entries_[n_];
-    if (level_triggered.of(entry))
+    if (is_level(entry))
         apic_->service_level(n_);
     else if (rising && !masked.of(entry))  // an edge on a masked pin is lost
         apic_->deliver(entry);
@@ -27,20 +33,19 @@ bool IoApic::Pin::waiting() const {
 
 void IoApic::service_level(unsigned n) {
     u64& entry = entries_[n];
-    if (!level_triggered.of(entry) || !pins_[n].level() || masked.of(entry) || remote_irr.of(entry)) return;
+    if (!is_level(entry) || !pins_[n].level() || masked.of(entry) || remote_irr.of(entry)) return;
     // Set before the message: the processor's EOI may come from inside the call.
     entry = remote_irr.put(entry, true);
     if (!deliver(entry)) entry = remote_irr.put(entry, false);
 }
 
 bool IoApic::deliver(u64 entry) {
-    const Delivery mode = static_cast<Delivery>(delivery.of(entry));
     const bool is_logical = logical.of(entry);
     return bus_.send({.destination = apic_destination(static_cast<u8>(destination.of(entry)), is_logical),
                       .logical = is_logical,
-                      .delivery = mode,
+                      .delivery = static_cast<Delivery>(delivery.of(entry)),
                       .vector = static_cast<u8>(vector.of(entry)),
-                      .level = level_triggered.of(entry) && mode <= Delivery::LowestPriority});
+                      .level = is_level(entry)});
 }
 
 bool IoApic::may_signal() const {
@@ -92,7 +97,7 @@ void IoApic::write_register(u8 index, u32 value) {
     u64& entry = entries_[n];
     const u64 bits = (u64{0xffff'ffff} << shift) & writable;
     entry = (entry & ~bits) | (u64{value} << shift & bits);
-    if (!level_triggered.of(entry)) entry = remote_irr.put(entry, false);
+    if (!is_level(entry)) entry = remote_irr.put(entry, false);
     service_level(n);
 }
 

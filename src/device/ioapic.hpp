@@ -44,6 +44,7 @@ class IoApic final : public Mmio {
         bool level_ = false;
     };
 
+    static bool is_level(u64 entry);
     u32 read_register(u8 index) const;
     void write_register(u8 index, u32 value);
     void service_level(unsigned n);

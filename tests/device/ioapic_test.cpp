@@ -96,6 +96,24 @@ TEST_F(IoApicTest, OtherDeliveryModes) {
     EXPECT_EQ(lapic().acknowledge(), 0x51);
 }
 
+TEST_F(IoApicTest, SignalsAreEdgesThoughProgrammedLevel) {
+    redirect(5, 0x8400);
+    for (unsigned n = 1; n <= 3; n++) {
+        ioapic.pin(5).set(true);
+        EXPECT_EQ(cpu[0].nmis, n);
+        EXPECT_EQ(redirection(5), 0x8400u);
+        redirect(5, 0x8400);
+        EXPECT_EQ(cpu[0].nmis, n);
+        ioapic.pin(5).set(false);
+    }
+    redirect(6, u64{1} << 56 | 0x8500);
+    for (unsigned n = 1; n <= 2; n++) {
+        ioapic.pin(6).set(true);
+        ioapic.pin(6).set(false);
+        EXPECT_EQ(cpu[1].inits, n);
+    }
+}
+
 TEST_F(IoApicTest, ExtIntAsksTheOldPair) {
     init_pic();
     redirect(0, 0x0700);
