@@ -44,9 +44,10 @@ class PciBoard final : private ShadowRam, private PmWindow {
         shadow_.set(base, size, readable, writable);
     }
     void smram(bool) override {}  // nothing enters system management mode
+    // Other devices' ports, over which the datasheet leaves open who answers, stay theirs: CF8h has to move it away.
     void pm_window(u16 base, bool enabled) override {
         ports_.detach(pm_);
-        if (enabled) ports_.attach(base, PmLayout::size, pm_);
+        if (enabled) ports_.attach_where_free(base, PmLayout::size, pm_);
     }
 
     Shadow& shadow_;

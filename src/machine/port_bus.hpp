@@ -12,11 +12,14 @@ class PortBus {
     // Ports [base, base + count) are the device's, with offsets from base. A later device takes ports from an earlier
     // one.
     void attach(u16 base, u32 count, Port& device) {
-        u8 slot = 1;
-        while (slot < room && slots_[slot].device) ++slot;
-        if (slot == room) return;
-        slots_[slot] = {&device, base};
-        for (u32 i = 0; i < count && base + i < 0x1'0000; ++i) slot_of_[base + i] = slot;
+        const u8 slot = take_slot(base, device);
+        for (u32 i = 0; slot && i < count && base + i < 0x1'0000; ++i) slot_of_[base + i] = slot;
+    }
+    // The same for a device that the guest moves: it gets the ports that are nobody's.
+    void attach_where_free(u16 base, u32 count, Port& device) {
+        const u8 slot = take_slot(base, device);
+        for (u32 i = 0; slot && i < count && base + i < 0x1'0000; ++i)
+            if (!slot_of_[base + i]) slot_of_[base + i] = slot;
     }
     // The device answers nowhere any more.
     void detach(const Port& device) {
@@ -51,6 +54,13 @@ class PortBus {
         Port* device = nullptr;
         u16 base = 0;
     };
+    u8 take_slot(u16 base, Port& device) {  // 0: there is none left
+        u8 slot = 1;
+        while (slot < room && slots_[slot].device) ++slot;
+        if (slot == room) return 0;
+        slots_[slot] = {&device, base};
+        return slot;
+    }
     bool same_slot(u16 port, Width w) const {
         for (unsigned i = 1; i < bytes(w); ++i)
             if (slot_of_[static_cast<u16>(port + i)] != slot_of_[port]) return false;

@@ -236,6 +236,28 @@ TEST_F(PcTest, PowersOffByAcpi) {
     EXPECT_EQ(pc->stop(), Stop::PowerOff);
 }
 
+// The guest may move the power management block over other devices.
+TEST_F(PcTest, PmBlockLeavesOtherPortsAlone) {
+    auto move_to = [&](u32 base) {
+        out(0xcf8, 0x8000'0b40, Width::Dword);
+        out(0xcfc, base | 1, Width::Dword);
+    };
+    out(0x21, 0x5a);
+    move_to(0);
+    EXPECT_EQ(in(0x21), 0x5au);
+    EXPECT_EQ(in(0x04, Width::Word), 1u);  // ACPI is on
+    EXPECT_EQ(in(0x604, Width::Word), 0xffffu);
+    move_to(0xcc0);
+    EXPECT_EQ(in(0x04, Width::Word), 0xffffu);
+    EXPECT_EQ(in(0xcc4, Width::Word), 1u);
+    EXPECT_EQ(in(0x21), 0x5au);
+    move_to(0x600);
+    EXPECT_EQ(in(0xcc4, Width::Word), 0xffffu);
+    EXPECT_EQ(in(0x604, Width::Word), 1u);
+    out(0xcf9, 6);
+    EXPECT_EQ(pc->stop(), Stop::Reset);
+}
+
 class TestDevices : public PcTest {
  protected:
     TestDevices() {
