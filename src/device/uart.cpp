@@ -37,14 +37,19 @@ void Uart::queue(u8 c, u8 errors) {
 u8 Uart::take() {
     timed_out_ = false;
     if (count_ == 0) return last_;
+    const unsigned room_before = room();
     last_ = fifo_[head_].c;
     head_ = (head_ + 1) % 16;
     count_--;
     seen_errors_ = 0;
     restart_timeout();
     update();
-    if (room_line_ && !loopback()) room_line_->set(true);
+    tell_room(room_before);
     return last_;
+}
+
+void Uart::tell_room(unsigned before) {
+    if (room_line_ && room() > before) room_line_->set(true);
 }
 
 // "The most recent serial character received / CPU read of the FIFO was longer than 4 continuous character times ago".
@@ -121,17 +126,21 @@ void Uart::write_ier(u8 value) {
 }
 
 void Uart::write_fcr(u8 value) {
+    const unsigned room_before = room();
     if (fifo_enable.of(value) != fifos() || (fifo_enable.of(value) && clear_rx.of(value))) clear_receiver();
     if (fifo_enable.of(value) && clear_tx.of(value)) tx_pending_ = true;
     fcr_ = fifo_enable.of(value) ? value & 0xc9 : 0;
     update();
+    tell_room(room_before);
 }
 
 void Uart::write_mcr(u8 value) {
     const u8 before = modem_inputs();
+    const unsigned room_before = room();
     mcr_ = value & 0x1f;
     modem_changed(before);
     update();
+    tell_room(room_before);
 }
 
 u8 Uart::read8(u16 offset) {

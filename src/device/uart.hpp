@@ -17,7 +17,7 @@ class Uart final : public BytePort, private Alarmed {
     // Characters that receive() takes now without losing one: the sender holds back the rest.
     unsigned room() const { return loopback() ? 0 : capacity() > count_ ? capacity() - count_ : 0; }
     void receive(u8 c);
-    // Raised with each character the guest takes: there is room again.
+    // Raised when there is more room than before.
     void watch_room(Line* line) { room_line_ = line; }
 
  private:
@@ -47,6 +47,7 @@ class Uart final : public BytePort, private Alarmed {
     unsigned trigger() const;
     u64 character_ns() const;
     u8 take();
+    void tell_room(unsigned before);
     void queue(u8 c, u8 errors);
     void clear_receiver();
     void transmit(u8 c);

@@ -142,6 +142,29 @@ TEST_F(UartTest, FifoOverrunKeepsTheFirstSixteen) {
     EXPECT_EQ(get(Lsr), 0x60);
 }
 
+TEST_F(UartTest, TellsRoomHoweverItComes) {
+    FakeLine room;
+    uart.watch_room(&room);
+    const auto told = [&] { return std::exchange(room.level, false); };
+    uart.receive('a');
+    EXPECT_EQ(uart.room(), 0u);
+    fifos();
+    EXPECT_TRUE(told());
+    for (u8 i = 0; i < 16; i++) uart.receive(i);
+    put(Mcr, 0x0b);
+    EXPECT_FALSE(told());
+    fifos(0x02);
+    EXPECT_TRUE(told());
+    EXPECT_EQ(uart.room(), 16u);
+    put(Mcr, 0x1b);
+    EXPECT_EQ(uart.room(), 0u);
+    put(Data, 'x');
+    get(Data);
+    EXPECT_FALSE(told());
+    put(Mcr, 0x0b);
+    EXPECT_TRUE(told());
+}
+
 TEST_F(UartTest, LoopbackAsLinuxProbesIt) {
     put(Mcr, 0x1a);
     EXPECT_EQ(get(Msr) & 0xf0, 0x90);
