@@ -160,6 +160,7 @@ void Lapic::send(u32 low, u32 high) {
     const bool fixed = m.delivery == Delivery::Fixed || m.delivery == Delivery::LowestPriority;
     if (m.delivery == Delivery::Init && level.of(low) && !assert_level.of(low)) return;  // the old de-assert
     if (fixed && m.vector < 16) return error(SendIllegalVector);
+    if (m.delivery == Delivery::ExtInt) return;  // reserved here, though the I/O APIC has it
     switch (shorthand.of(low)) {
         case 0: m.destination = x2apic() ? high : apic_destination(static_cast<u8>(high >> 24), m.logical); break;
         case 1:

@@ -187,6 +187,15 @@ TEST_F(LapicTest, InterprocessorInterrupts) {
     EXPECT_EQ(cpu[2].nmis, 1u);
 }
 
+TEST_F(LapicTest, ReservedDeliveryModesSendNothing) {
+    init_pic();
+    for (u32 mode : {0x300u, 0x700u}) {
+        put(IcrLow, 0x80040 | mode);
+        for (const FakeCpu& c : cpu) EXPECT_FALSE(c.deliverable);
+        EXPECT_EQ(get(IcrLow), 0x80040 | mode);
+    }
+}
+
 TEST_F(LapicTest, LogicalDestinations) {
     for (unsigned i = 0; i < 3; i++) put(Ldr, 1u << (24 + i), i);
     put(IcrHigh, 0x06u << 24);
