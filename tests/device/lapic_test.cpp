@@ -215,6 +215,19 @@ TEST_F(LapicTest, LogicalDestinations) {
     EXPECT_EQ(lapic(0).pending(), 0x71);
 }
 
+// In both models, and by those that have no logical ID.
+TEST_F(LapicTest, AllOnesAsLogicalDestinationIsABroadcast) {
+    put(IcrHigh, 0xffu << 24);
+    for (u32 dfr : {~u32{0}, 0x0fffffffu}) {
+        for (unsigned i = 0; i < 3; i++) put(Dfr, dfr, i);
+        put(IcrLow, 0x0850);
+        for (unsigned i = 0; i < 3; i++) {
+            EXPECT_EQ(lapic(i).acknowledge(), 0x50);
+            eoi(i);
+        }
+    }
+}
+
 TEST_F(LapicTest, LowestPriorityTakesTurns) {
     put(Tpr, 0x20, 1);
     for (unsigned i = 0; i < 3; i++) put(Ldr, 1u << (24 + i), i);
