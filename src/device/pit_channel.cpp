@@ -175,6 +175,7 @@ void PitChannel::latch_count(u64 tick) {
 
 void PitChannel::latch_status(u64 tick) {
     if (status_latched_) return;
+    settle(tick);
     status_latch_ =
         static_cast<u8>(output(tick) << 7 | null_count_ << 6 | access_ << 4 | mode_ << 1 | static_cast<u8>(bcd_));
     status_latched_ = true;

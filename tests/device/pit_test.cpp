@@ -285,6 +285,16 @@ TEST_F(PitTest, NewCountOfASquareWaveWaitsForTheHalf) {
     EXPECT_FALSE(irq0.level);
 }
 
+TEST_F(PitTest, StatusKnowsThatTheNewCountIsLoaded) {
+    program(1, 2, 100);
+    ticks(51);
+    out(pit, 1, 40);
+    out(pit, 1, 0);
+    EXPECT_EQ(status(1), 0xf4);
+    ticks(50);
+    EXPECT_EQ(status(1), 0xb4);
+}
+
 TEST_F(PitTest, BcdCountsDecimal) {
     program(1, 0, 0x1234, true);
     ticks(36);
