@@ -31,20 +31,20 @@ void Pm::press_power_button() {
 }
 
 u32 Pm::read(u16 offset, Width w) {
-    if (offset == PmLayout::timer && w == Width::Dword) return static_cast<u32>(ticks());
+    const u64 now = ticks();  // the same for each byte
     u32 value = 0;
-    for (unsigned i = 0; i < bytes(w); i++) value |= u32{read8(static_cast<u16>(offset + i))} << 8 * i;
+    for (unsigned i = 0; i < bytes(w); i++) value |= u32{read8(static_cast<u16>(offset + i), now)} << 8 * i;
     return value;
 }
 
-u8 Pm::read8(u16 offset) {
+u8 Pm::read8(u16 offset, u64 now) {
     const auto half = [offset](u64 v) { return static_cast<u8>(v >> 8 * (offset & 1)); };
     switch (offset & ~1) {
         case PmLayout::event: collect(); return half(status_);
         case PmLayout::event + 2: return half(enable_);
         case PmLayout::control: return half(sci_enable.put(control_, true));
-        case PmLayout::timer: return half(ticks());
-        case PmLayout::timer + 2: return half(ticks() >> 16);
+        case PmLayout::timer: return half(now);
+        case PmLayout::timer + 2: return half(now >> 16);
         case PmLayout::gpe0: return 0;  // no event sources
         case PmLayout::gpe0 + 2: return half(gpe_enable_);
         default: return offset < PmLayout::size ? 0 : 0xff;

@@ -33,7 +33,7 @@ class Pm final : public Port, private Alarmed {
     void alarm() override;
     // 3.579545 MHz is 63 ticks in 17600 ns.
     u64 ticks() const { return clock_.now() * 63 / 17600; }
-    u8 read8(u16 offset);
+    u8 read8(u16 offset, u64 now);  // at a time of the timer
     void write8(u16 offset, u8 value);
     void collect();
     void drive();

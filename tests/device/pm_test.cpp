@@ -23,6 +23,18 @@ TEST_F(PmTest, TimerRunsAtThreeTimesThePit) {
     EXPECT_EQ(pit_ticks(clock.now()) * 3 / 10, 12'886'363'636u / 10);
 }
 
+// The timer's low byte turns over while it is read.
+TEST_F(PmTest, AWordOfTheTimerIsOfOneTime) {
+    clock.advance(0x1'0000 * 17600 / 63);
+    clock.creep = 300;  // a little more than a tick
+    u32 last = 0;
+    for (int i = 0; i < 1000; i++) {
+        const u32 now = pm.read(8, Width::Word);
+        EXPECT_LT(now - last, 0x40u);
+        last = now;
+    }
+}
+
 TEST_F(PmTest, OverflowRaisesSci) {
     pm.write(2, Width::Word, 1);
     clock.advance(599'930'000'000);
