@@ -144,6 +144,7 @@ class Lapic final : public Mmio, private Alarmed {
     u32 lvt(unsigned reg) const { return lvt_[reg - LvtTimer]; }
     static u32 lvt_bits(unsigned reg);
     void write_lvt(unsigned reg, u32 value);
+    void configure_timer();  // as its LVT entry says
     void local_interrupt(unsigned reg);
     void lint_changed(unsigned n, bool rising);
     bool ext_int() const;

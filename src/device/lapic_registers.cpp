@@ -88,7 +88,13 @@ void Lapic::write_spiv(u32 value) {
     spiv_ = value & 0x3ff;
     if (!software_enabled())  // "The mask bits for all the LVT entries are set"
         for (u32& entry : lvt_) entry |= static_cast<u32>(masked.mask());
+    configure_timer();
     update();
+}
+
+void Lapic::configure_timer() {
+    const u32 entry = lvt(LvtTimer);
+    timer_.configure(static_cast<LapicTimer::Mode>(timer_mode.of(entry)), masked.of(entry));
 }
 
 // Writable bits of an LVT entry.
@@ -107,7 +113,7 @@ void Lapic::write_lvt(unsigned reg, u32 value) {
     if (!software_enabled()) entry |= static_cast<u32>(masked.mask());
     if (level_triggered.of(entry)) entry |= lvt(reg) & static_cast<u32>(remote_irr.mask());
     lvt(reg) = entry;
-    if (reg == LvtTimer) timer_.set_mode(static_cast<LapicTimer::Mode>(timer_mode.of(entry)));
+    if (reg == LvtTimer) configure_timer();
     if (reg == LvtLint0 || reg == LvtLint1) lint_changed(reg - LvtLint0, false);
     update();
 }

@@ -1,10 +1,13 @@
 #include "device/lapic_timer.hpp"
 
+#include <algorithm>
+
 namespace bmbt {
 
 void LapicTimer::reset() {
     alarm_.cancel();
     mode_ = Mode::OneShot;
+    masked_ = true;
     initial_ = 0;
     deadline_ = 0;
     divide_ = 0;
@@ -17,15 +20,29 @@ u64 LapicTimer::tick_ns() const {
     return u64{input_ns_} << ((d + 1) & 7);
 }
 
-void LapicTimer::set_mode(Mode mode) {
-    if (mode == mode_) return;
-    if (mode == Mode::TscDeadline || mode_ == Mode::TscDeadline) {
+void LapicTimer::configure(Mode mode, bool masked) {
+    if (counting_ && !alarm_.armed()) skip_periods();
+    if (mode != mode_ && (mode == Mode::TscDeadline || mode_ == Mode::TscDeadline)) {
         alarm_.cancel();
         counting_ = false;
         initial_ = 0;
         deadline_ = 0;
     }
     mode_ = mode;
+    masked_ = masked;
+    if (counting_) arm();
+}
+
+void LapicTimer::arm(u64 earliest) {
+    if (masked_ && mode_ == Mode::Periodic)
+        alarm_.cancel();
+    else
+        alarm_.set(std::max(expiry_, earliest));
+}
+
+void LapicTimer::skip_periods() {
+    const u64 now = clock_.now(), period = initial_ * tick_ns();
+    if (expiry_ <= now) expiry_ += ((now - expiry_) / period + 1) * period;
 }
 
 u32 LapicTimer::current() const {
@@ -42,7 +59,7 @@ void LapicTimer::set_divide(u8 dcr) {
     divide_ = dcr & 0x0b;
     if (!counting_ || left == 0) return;
     expiry_ = clock_.now() + left * tick_ns();
-    alarm_.set(expiry_);
+    arm();
 }
 
 void LapicTimer::set_initial(u32 count) {
@@ -54,7 +71,7 @@ void LapicTimer::set_initial(u32 count) {
         return;
     }
     expiry_ = clock_.now() + count * tick_ns();
-    alarm_.set(expiry_);
+    arm();
 }
 
 void LapicTimer::set_deadline(u64 tsc, u64 when) {
@@ -73,9 +90,8 @@ void LapicTimer::alarm() {
         alarm_.cancel();
         deadline_ = 0;
     } else if (mode_ == Mode::Periodic) {  // a late alarm keeps the phase and does not repeat what was missed
-        const u64 period = initial_ * tick_ns();
-        expiry_ += ((clock_.now() - expiry_) / period + 1) * period;
-        alarm_.set(expiry_);
+        skip_periods();
+        arm(clock_.now() + shortest_repeat_ns);
     } else {
         counting_ = false;
     }

@@ -13,7 +13,8 @@ class LapicTimer final : private Alarmed {
         : clock_(clock), alarm_(alarms, *this), expired_(expired), input_ns_(period_ns) {}
 
     void reset();
-    void set_mode(Mode mode);  // to and from TSC-deadline mode disarms
+    // To and from TSC-deadline mode disarms. expired.alarm() need not come while masked, though it may.
+    void configure(Mode mode, bool masked);
     void set_divide(u8 dcr);
     u8 divide() const { return divide_; }
     void set_initial(u32 count);  // starts the timer, 0 stops it; without effect in TSC-deadline mode
@@ -26,6 +27,8 @@ class LapicTimer final : private Alarmed {
 
  private:
     void alarm() override;
+    void arm(u64 earliest = 0);  // a masked periodic timer only counts
+    void skip_periods();         // the expiry is moved on by those that are over
     u64 tick_ns() const;
 
     Clock& clock_;
@@ -37,7 +40,7 @@ class LapicTimer final : private Alarmed {
     u64 deadline_ = 0;  // TSC
     Mode mode_ = Mode::OneShot;
     u8 divide_ = 0;
-    bool counting_ = false;
+    bool counting_ = false, masked_ = true;
 };
 
 }  // namespace bmbt

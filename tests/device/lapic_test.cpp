@@ -111,23 +111,61 @@ TEST_F(LapicTest, OneShotTimer) {
 TEST_F(LapicTest, PeriodicTimerAndDivider) {
     put(Divide, 0x03);  // by 16
     put(LvtTimer, 0x20031);
-    put(Initial, 10);
+    put(Initial, 1000);
     for (int i = 0; i < 3; i++) {
-        clock.advance(1600);
+        clock.advance(160'000);
         EXPECT_EQ(lapic().acknowledge(), 0x31);
-        EXPECT_EQ(get(Current), 10u);
+        EXPECT_EQ(get(Current), 1000u);
         eoi();
     }
-    clock.stall(1600 * 5 + 800);
+    clock.stall(160'000 * 5 + 80'000);
     EXPECT_EQ(lapic().acknowledge(), 0x31);
     eoi();
-    EXPECT_EQ(get(Current), 5u);
-    clock.advance(799);
+    EXPECT_EQ(get(Current), 500u);
+    clock.advance(79'999);
     EXPECT_FALSE(cpu[0].deliverable);
     clock.advance(1);
     EXPECT_TRUE(cpu[0].deliverable);
     put(Initial, 0);
     EXPECT_EQ(get(Current), 0u);
+}
+
+TEST_F(LapicTest, AMaskedPeriodicTimerCountsWithoutAlarms) {
+    put(Divide, 0x0b);
+    put(LvtTimer, 0x30031);
+    put(Initial, 1000);
+    EXPECT_EQ(clock.queue.next(), AlarmQueue::never);
+    clock.advance(10'000 * 7 + 4000);
+    EXPECT_EQ(get(Current), 600u);
+    put(LvtTimer, 0x20031);
+    EXPECT_EQ(get(Current), 600u);
+    EXPECT_FALSE(cpu[0].deliverable);
+    clock.advance(5999);
+    EXPECT_FALSE(cpu[0].deliverable);
+    clock.advance(1);
+    EXPECT_EQ(lapic().acknowledge(), 0x31);
+    eoi();
+    put(Spiv, 0xff);
+    EXPECT_EQ(clock.queue.next(), AlarmQueue::never);
+    clock.advance(12'000);
+    enable();
+    put(LvtTimer, 0x31);  // the rest of the period is its last
+    EXPECT_EQ(get(Current), 800u);
+    clock.advance(8000);
+    EXPECT_EQ(lapic().acknowledge(), 0x31);
+    EXPECT_EQ(clock.queue.next(), AlarmQueue::never);
+}
+
+TEST_F(LapicTest, AShortPeriodLeavesTimeToRun) {
+    put(Divide, 0x0b);
+    put(LvtTimer, 0x20031);
+    put(Initial, 1);
+    clock.advance(10);
+    EXPECT_EQ(lapic().acknowledge(), 0x31);
+    eoi();
+    EXPECT_EQ(clock.queue.next(), clock.now() + shortest_repeat_ns);
+    clock.advance(shortest_repeat_ns);
+    EXPECT_EQ(lapic().acknowledge(), 0x31);
 }
 
 TEST_F(LapicTest, DividerChangeKeepsTheCount) {
