@@ -1,5 +1,7 @@
 #include "device/hpet.hpp"
 
+#include <algorithm>
+
 namespace bmbt {
 
 Hpet::Hpet(Clock& clock, AlarmQueue& alarms, Line& irq0, Line& irq8, const std::array<Line*, pin_count>& pins)
@@ -29,13 +31,17 @@ Line* Hpet::Timer::line() {
     return is_pin(route.of(config_)) ? &hpet_.pins_[route.of(config_) - first_pin].input(n_) : nullptr;
 }
 
-void Hpet::Timer::arm(u64 now) {
+// A timer whose interrupt is off is looked after when the guest looks at it.
+void Hpet::Timer::arm(u64 now, u64 earliest) {
     alarm_.cancel();
+    due_ = never;
     if (!running.of(hpet_.config_)) return;
     // A comparator that equals the counter has matched already: the next match is a whole lap away.
     const u64 before = (comparator_ - hpet_.counter(now) - 1) & limit();
     const u64 when = hpet_.time_in(now, before);
-    if (when != never) alarm_.set(when + period_ns);
+    if (when == never) return;
+    due_ = when + period_ns;
+    if (interrupt_enable.of(config_)) alarm_.set(std::max(due_, earliest));
 }
 
 void Hpet::Timer::alarm() {
@@ -48,7 +54,11 @@ void Hpet::Timer::alarm() {
         comparator_ = (comparator_ + matches * period_) & limit();
     }
     match(matches);
-    arm(now);
+    arm(now, now + shortest_repeat_ns);
+}
+
+void Hpet::Timer::catch_up() {
+    if (hpet_.clock_.now() >= due_) alarm();
 }
 
 // Edge-triggered, the line stays high until the next edge on the legacy route, since the 8259 takes back a request
@@ -112,7 +122,8 @@ void Hpet::Timer::write(unsigned reg, u64 value, u64 lanes) {
     }
 }
 
-u64 Hpet::read_register(unsigned reg) const {
+u64 Hpet::read_register(unsigned reg) {
+    if (reg != 0xf0) catch_up();
     switch (reg) {
         case 0x00: return period_ns * 1'000'000 << 32 | id;  // the period is stated in femtoseconds
         case 0x10: return config_;
@@ -142,7 +153,12 @@ void Hpet::write_config(u64 value) {
         for (Timer& t : timers_) t.arm();
 }
 
+void Hpet::catch_up() {
+    for (Timer& t : timers_) t.catch_up();
+}
+
 void Hpet::write_register(unsigned reg, u64 value, u64 lanes) {
+    catch_up();
     const auto merged = [&](u64 old) { return (old & ~lanes) | (value & lanes); };
     switch (reg) {
         case 0x10: write_config(merged(config_)); return;

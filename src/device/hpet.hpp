@@ -59,16 +59,17 @@ class Hpet final : public Mmio {
         Timer(Hpet& hpet, AlarmQueue& alarms, unsigned n) : hpet_(hpet), alarm_(alarms, *this), n_(n) {}
         u64 read(unsigned reg) const;
         void write(unsigned reg, u64 value, u64 lanes);
-        void arm() { arm(hpet_.clock_.now()); }
-        void drive();    // the line of a level-triggered interrupt follows its status bit
-        void release();  // the line falls, before the route changes
+        void arm() { arm(hpet_.clock_.now(), 0); }
+        void catch_up();  // with a match that is due
+        void drive();     // the line of a level-triggered interrupt follows its status bit
+        void release();   // the line falls, before the route changes
         void interrupt_taken();
         bool is_periodic() const { return periodic.of(config_) && n_ == 0; }
         bool is_level() const { return level_triggered.of(config_); }
 
      private:
         void alarm() override;
-        void arm(u64 now);  // the alarm for the next match after that time
+        void arm(u64 now, u64 earliest);  // for the next match after that time
         void match(u64 matches);
         Line* line();
         static bool is_pin(u64 n) { return n >= first_pin && n < first_pin + pin_count; }
@@ -81,6 +82,7 @@ class Hpet final : public Mmio {
         unsigned n_;
         u64 config_ = 0;
         u64 comparator_ = ~u64{0};
+        u64 due_ = never;         // the clock's time of the next match
         u64 period_ = 0;          // the last value written
         bool high_half_ = false;  // the accumulator's low half was just set, the high half may follow
     };
@@ -89,7 +91,8 @@ class Hpet final : public Mmio {
     u64 counter(u64 time) const { return running.of(config_) ? base_ + (time - start_) / period_ns : base_; }
     // The clock's time of a counter value that lies `ticks` ahead of that at time `now`.
     u64 time_in(u64 now, u64 ticks) const;
-    u64 read_register(unsigned reg) const;
+    void catch_up();
+    u64 read_register(unsigned reg);
     void write_register(unsigned reg, u64 value, u64 lanes);
     void write_config(u64 value);
 

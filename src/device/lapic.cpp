@@ -130,7 +130,7 @@ bool Lapic::accepts(const ApicMessage& m) const {
         return m.destination >> 16 == mine >> 16 && (m.destination & mine & 0xffff);
     }
     const u32 wanted = m.destination & 0xff, mine = ldr_ >> 24;
-    if (wanted == 0xff) return true;  // a broadcast in either model
+    if (wanted == 0xff) return true;              // a broadcast in either model
     if (dfr_ >> 28 == 0xf) return wanted & mine;  // flat model
     return (wanted >> 4 == 0xf || wanted >> 4 == mine >> 4) && (wanted & mine & 0xf);
 }

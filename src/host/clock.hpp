@@ -31,8 +31,8 @@ class Alarmed {
     ~Alarmed() = default;
 };
 
-// How soon an alarm that repeats itself may ring again. A guest may program a period that is shorter than the host takes
-// for an interrupt, and would get no further. What it misses is counted as when a host comes late.
+// How soon an alarm that repeats itself may ring again. A guest may program a period that is shorter than the host
+// takes for an interrupt, and would get no further. What it misses is counted as when a host comes late.
 constexpr u64 shortest_repeat_ns = 20'000;
 
 class AlarmQueue;

@@ -105,56 +105,91 @@ TEST_F(HpetTest, TimersShareAPin) {
 // As Linux sets a periodic tick: value-set, the first time, then the period.
 TEST_F(HpetTest, PeriodicWithAccumulator) {
     put(0x10, 1);
-    ticks(500);
+    ticks(5000);
     put32(config(0), 20u << 9 | 0x14c);
-    put32(comparator(0), 1500);
-    put32(comparator(0), 1000);
+    put32(comparator(0), 15'000);
+    put32(comparator(0), 10'000);
     EXPECT_EQ(get(config(0)) & 0x40, 0u);
-    ticks(999);
+    ticks(9999);
     EXPECT_EQ(pins[0].rises, 0u);
     ticks(1);
     EXPECT_EQ(pins[0].rises, 1u);
-    EXPECT_EQ(get(comparator(0)), 2500u);
-    ticks(10'000);
+    EXPECT_EQ(get(comparator(0)), 25'000u);
+    ticks(100'000);
     EXPECT_EQ(pins[0].rises, 11u);
-    clock.stall(10 * 5'500);
+    clock.stall(10 * 55'000);
     EXPECT_EQ(pins[0].rises, 12u);
-    ticks(500);
+    ticks(5000);
     EXPECT_EQ(pins[0].rises, 13u);
 }
 
 TEST_F(HpetTest, MissedTicksAreGivenOneByOne) {
     irq0.latches = true;
     put32(config(0), 0x14c);
-    put32(comparator(0), 1000);
-    put32(comparator(0), 1000);
+    put32(comparator(0), 10'000);
+    put32(comparator(0), 10'000);
     put(0x10, 3);
-    clock.stall(10 * 7'500);
+    clock.stall(10 * 75'000);
     unsigned taken = 0;
     for (; irq0.take(); taken++) hpet.interrupt_taken();
     EXPECT_EQ(taken, 7u);
-    ticks(500);
+    ticks(5000);
     EXPECT_TRUE(irq0.take());
-    clock.stall(10 * 7'500);
+    clock.stall(10 * 75'000);
     put32(config(0), 0x148);  // interrupts off
     irq0.take();
     hpet.interrupt_taken();
     EXPECT_FALSE(irq0.take());
 }
 
+TEST_F(HpetTest, ATimerWhoseInterruptIsOffNeedsNoAlarm) {
+    put32(config(0), 0x148);
+    put32(comparator(0), 1000);
+    put32(comparator(0), 1000);
+    put(config(1), 21u << 9 | 2);
+    put(comparator(1), 5000);
+    put(0x10, 1);
+    EXPECT_EQ(clock.queue.next(), AlarmQueue::never);
+    ticks(4500);
+    EXPECT_EQ(get(comparator(0)), 5000u);
+    EXPECT_EQ(get(0x20), 0u);
+    ticks(500);
+    EXPECT_EQ(get(0x20), 2u);
+    EXPECT_EQ(pins[1].rises, 0u);
+    ticks(500);
+    put32(config(0), 20u << 9 | 0x10c);
+    ticks(499);
+    EXPECT_EQ(pins[0].rises, 0u);
+    ticks(1);
+    EXPECT_EQ(pins[0].rises, 1u);
+}
+
+TEST_F(HpetTest, AShortPeriodLeavesTimeToRun) {
+    put32(config(0), 0x14c);
+    put32(comparator(0), 1);
+    put32(comparator(0), 1);
+    put(0x10, 3);
+    ticks(1);
+    EXPECT_EQ(irq0.rises, 1u);
+    EXPECT_EQ(clock.queue.next(), clock.now() + shortest_repeat_ns);
+    clock.advance(shortest_repeat_ns);
+    EXPECT_EQ(irq0.rises, 2u);
+    EXPECT_EQ(get(comparator(0)), get(0xf0) + 1);
+}
+
 // The next match comes while the last one is dealt with.
 TEST_F(HpetTest, AMatchThatIsNearIsNotPassedBy) {
     put32(config(0), 0x14c);
-    put32(comparator(0), 1000);
-    put32(comparator(0), 1000);
+    put32(comparator(0), 10'000);
+    put32(comparator(0), 10'000);
     put(0x10, 3);
     clock.creep = 7;
     for (u64 n = 0; n < 50; n++) {
         const u64 at = get(comparator(0));
-        clock.stall(10 * (at - get(0xf0) + 990) + n);
+        clock.stall(10 * (at - get(0xf0) + 9990) + n);
         clock.creep = 0;
         irq0.rises = 0;
-        ticks(3000);
+        ticks(30'000);
         EXPECT_GE(irq0.rises, 3u) << n;
         clock.creep = 7;
     }
@@ -173,10 +208,10 @@ TEST_F(HpetTest, AnEdgeOnTheLegacyRouteStaysHigh) {
 
 TEST_F(HpetTest, PeriodicOfOneWriteAnd64Bits) {
     put(config(0), 21u << 9 | 0x4c);
-    put32(comparator(0), 700);
+    put32(comparator(0), 7000);
     put32(comparator(0) + 4, 0);
     put(0x10, 1);
-    ticks(2100);
+    ticks(21'000);
     EXPECT_EQ(pins[1].rises, 3u);
 }
 
