@@ -1,5 +1,7 @@
 #include "device/pit.hpp"
 
+#include <algorithm>
+
 namespace bmbt {
 
 Pit::Pit(Clock& clock, AlarmQueue& alarms, Line& irq0) : clock_(clock), alarm_(alarms, *this), irq0_(irq0) {
@@ -44,24 +46,25 @@ void Pit::alarm() {
         backlog_.missed(ended, ns_of_pit_ticks(channels_[0].period()));
     else if (high)
         irq0_.set(false);
-    drive();
+    drive(channels_[0].periodic() ? clock_.now() + shortest_repeat_ns : 0);
 }
 
 void Pit::interrupt_taken() {
     if (backlog_.any()) backlog_.taken(irq0_);
 }
 
-void Pit::drive() {
+void Pit::drive(u64 earliest) {
     const u64 now = tick();
     const bool waited = irq0_.waiting();
     irq0_.set(channels_[0].output(now));
     // The low half of a square wave takes back a request that the 8259 pair could not deliver in time.
-    if (waited && !irq0_.waiting() && channels_[0].periodic()) backlog_.missed(1, ns_of_pit_ticks(channels_[0].period()));
+    if (waited && !irq0_.waiting() && channels_[0].periodic())
+        backlog_.missed(1, ns_of_pit_ticks(channels_[0].period()));
     const u64 next = channels_[0].next_edge(now);
     if (next == PitChannel::never)
         alarm_.cancel();
     else
-        alarm_.set(ns_of_pit_ticks(next));
+        alarm_.set(std::max(ns_of_pit_ticks(next), earliest));
 }
 
 }  // namespace bmbt

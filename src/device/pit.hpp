@@ -68,7 +68,7 @@ class Pit final : public BytePort, private Alarmed {
     u8 read8(u16 offset) override;
     void write8(u16 offset, u8 value) override;
     void alarm() override;
-    void drive();  // irq0 from channel 0 now, and the alarm for its next edge
+    void drive(u64 earliest = 0);  // irq0 from channel 0 now, and the alarm for its next edge
     u64 tick() const { return pit_ticks(clock_.now()); }
 
     Clock& clock_;

@@ -108,6 +108,21 @@ TEST_F(PitTest, PeriodsBeforeAndAfterANewCountAreToldApart) {
     EXPECT_EQ(change(3, 1000, 400, 60'000, 12'000), 0u);     // the half of the new period is not over
 }
 
+TEST_F(PitTest, AShortPeriodLeavesTimeToRun) {
+    irq0.latches = true;
+    program(0, 2, 2);
+    interrupts(irq0, pit);
+    clock.advance(5000);
+    interrupts(irq0, pit);
+    unsigned rings = 0;
+    for (const u64 end = clock.now() + 1'000'000; clock.now() < end; rings++) {
+        EXPECT_GE(clock.queue.next(), clock.now() + shortest_repeat_ns / 2);
+        clock.advance(clock.queue.next() - clock.now());
+    }
+    EXPECT_LE(rings, 51u);
+    EXPECT_NEAR(interrupts(irq0, pit), 1'000'000 / 1676, 20);  // periods of 1676 ns
+}
+
 // The next edge comes while the last one is dealt with.
 TEST_F(PitTest, AnEdgeThatIsNearIsNotPassedBy) {
     program(0, 2, 1000);
@@ -269,19 +284,19 @@ TEST_F(PitTest, NewCountWaitsForTheEndOfThePeriod) {
 }
 
 TEST_F(PitTest, NewCountOfASquareWaveWaitsForTheHalf) {
-    program(0, 3, 100);
-    ticks(11);
-    out(pit, 0, 20);
+    program(0, 3, 1000);
+    ticks(101);
+    out(pit, 0, 200);
     out(pit, 0, 0);
-    ticks(39);
+    ticks(399);
     EXPECT_TRUE(irq0.level);
     ticks(1);
     EXPECT_FALSE(irq0.level);
-    ticks(9);
+    ticks(99);
     EXPECT_FALSE(irq0.level);
     ticks(1);
     EXPECT_TRUE(irq0.level);
-    ticks(10);
+    ticks(100);
     EXPECT_FALSE(irq0.level);
 }
 
