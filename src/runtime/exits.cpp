@@ -96,7 +96,7 @@ void Runtime::run_in_cpp(u32 id, const CppInsn& c, bool resume) {
     if (!mode_.code64()) sequential &= 0xffff'ffff;
     const u64 base = code_base();
     v_.next_rip = sequential;
-    v_.shadow = false;
+    v_.shadow = v_.shadow_blocks_nmi = false;
     resume ? stats_.callouts++ : stats_.slow_paths++;
     stats_.in_cpp[i.mnemonic & (Stats::mnemonics - 1)]++;
     if (auto r = c.run(v_, i); !r) {

@@ -247,6 +247,7 @@ CODE(64, in_b, "in al, dx")
 CODE(64, out_b, "out dx, al")
 CODE(64, in_d, "in eax, dx")
 CODE(64, move_ss_memory, "mov ss, [rbx]\nnop\nnop")
+CODE_AT(64, enabled_behind_ss, "mov ss, ecx\nnop\nmov dr7, rax", "nop\nnop")
 CODE(64, read_dr0, "mov rax, dr0")
 CODE(64, write_dr4, "mov dr4, rax")
 CODE(64, read_dr4, "mov rax, dr4")
@@ -290,7 +291,16 @@ void check_execution() {
     set_breakpoint(0, marked().at), set_breakpoint(2, marked().at);
     run_with(enable(0, Execute, 0) | enable(2, Execute, 0), user(marked()));
     Check("two breakpoints at an instruction").ends(trapped, marked(), fault(1)).is("DR6", b_bits(), 5);
+    forget_breakpoints();
+    set_breakpoint(0, enabled_behind_ss().at);
+    r = kernel(enabled_behind_ss());
+    r.gpr[Rax] = enable(0, Execute, 0) | 0x400;
+    r.gpr[Rcx] = sel::kernel_data;
+    run_with(0, r);
+    Check("breakpoint enabled where MOV SS holds nothing back any more").ends(trapped, enabled_behind_ss(), fault(1));
     // A single step's trap comes first, then the next instruction's breakpoint has its own.
+    forget_breakpoints();
+    set_breakpoint(0, marked().at);
     r = user(marked());
     r.flags |= flag::tf;
     run_with(enable(0, Execute, 0), r);
