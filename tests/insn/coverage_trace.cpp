@@ -70,20 +70,11 @@ class Output final : public Report {
 }  // namespace
 
 bool trace_vectors(std::span<const u8> file, Rows& rows, const std::function<void(const Traced&)>& visit) {
-    constexpr u64 memory_size = GuestMachine::memory_needed, frames = memory_size / page_size;
-    std::unique_ptr<void, decltype(&free)> ram(aligned_alloc(page_size, memory_size), &free);
-    std::vector<Frame> table(frames);
-    PhysicalMap map(table.data(), frames, reinterpret_cast<u64>(ram.get()));
-    map.map(0, memory_size, FrameKind::Ram, 0);
-    BarePlatform platform;
-    auto cpu = std::make_unique<Vcpu>();
-    cpu->platform = &platform;
-    cpu->physical = &map;
-    auto machine = std::make_unique<GuestMachine>(*cpu, map, 0);
+    BareMachine bare;
     Tracer tracer(rows, visit);
     Output output;
-    auto run = std::make_unique<VectorRun>(file, *machine, *cpu, output);
-    Totals t = run_vectors(*run, *cpu, tracer);
+    auto run = std::make_unique<VectorRun>(file, bare.machine(), bare.cpu(), output);
+    Totals t = run_vectors(*run, bare.cpu(), tracer);
     return t.passed && !t.failed && !t.skipped && !t.malformed && !t.no_memory;
 }
 

@@ -3,6 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <memory>
+#include <vector>
+
 #include "cpu/interpret.hpp"
 #include "cpu/platform.hpp"
 #include "cpu/transfer.hpp"
@@ -36,6 +39,31 @@ class BarePlatform final : public Platform {
 
  private:
     u64 tsc_ = 0;
+};
+
+// A CPU with nothing around it but the RAM that vectors need.
+class BareMachine {
+ public:
+    BareMachine()
+        : ram_(aligned_alloc(page_size, size), &free),
+          table_(size / page_size),
+          map_(table_.data(), table_.size(), reinterpret_cast<u64>(ram_.get())) {
+        map_.map(0, size, FrameKind::Ram, 0);
+        cpu_->platform = &platform_;
+        cpu_->physical = &map_;
+    }
+
+    Vcpu& cpu() { return *cpu_; }
+    GuestMachine& machine() { return *machine_; }
+
+ private:
+    static constexpr u64 size = GuestMachine::memory_needed;
+    std::unique_ptr<void, decltype(&free)> ram_;
+    std::vector<Frame> table_;
+    PhysicalMap map_;
+    BarePlatform platform_;
+    std::unique_ptr<Vcpu> cpu_ = std::make_unique<Vcpu>();
+    std::unique_ptr<GuestMachine> machine_ = std::make_unique<GuestMachine>(*cpu_, map_, 0);
 };
 
 class Interpreter final : public Engine {

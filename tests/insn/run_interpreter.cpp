@@ -36,7 +36,6 @@ std::vector<u8> contents(const char* name) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    constexpr u64 memory_size = GuestMachine::memory_needed, frames = memory_size / page_size;
     Variant variant;
     unsigned shown = 20;
     bool failed = false;
@@ -53,21 +52,12 @@ int main(int argc, char** argv) {
             shown = static_cast<unsigned>(atoi(argv[++i]));
         else {
             std::vector<u8> file = contents(argv[i]);
-            void* ram = aligned_alloc(page_size, memory_size);
-            std::vector<Frame> table(frames);
-            PhysicalMap map(table.data(), frames, reinterpret_cast<u64>(ram));
-            map.map(0, memory_size, FrameKind::Ram, 0);
-            BarePlatform platform;
-            auto cpu = std::make_unique<Vcpu>();
-            cpu->platform = &platform;
-            cpu->physical = &map;
-            auto machine = std::make_unique<GuestMachine>(*cpu, map, 0);
+            BareMachine bare;
             Interpreter interpreter;
             Output output;
-            auto run = std::make_unique<VectorRun>(file, *machine, *cpu, output, 0, shown);
-            Totals t = run_vectors(*run, *cpu, interpreter, variant);
+            auto run = std::make_unique<VectorRun>(file, bare.machine(), bare.cpu(), output, 0, shown);
+            Totals t = run_vectors(*run, bare.cpu(), interpreter, variant);
             failed |= t.failed || t.malformed || t.no_memory;
-            free(ram);
         }
     }
     return failed;
