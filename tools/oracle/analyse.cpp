@@ -172,7 +172,8 @@ class Walk {
             const u16 fsw_before = fsw_;
 
             bool ended = d_.outcome.vector != x86::Vector::Bp;
-            bool faulted = ended && d_.after.rip == start + at && !branched;
+            bool last = ended && d_.after.rip == start + at;
+            bool faulted = last && !branched;
             // Its target may be beyond the limit too: Intel looks at that first, AMD at the stack.
             if (faulted && insn.mnemonic == ZYDIS_MNEMONIC_CALL && d_.outcome.vector == x86::Vector::Ss &&
                 d_.mode == CodeSize::Bits16 && insn.operand_size == 4) {
@@ -185,6 +186,7 @@ class Walk {
             }
             Undefined u =
                 faulted ? undefined_by_faulting(insn) : undefined_by(insn, first && at == 0 ? &d_.before : nullptr);
+            if (last && branched) u.flags |= undefined_by_faulting(insn).flags;
             if (!branched) {
                 flags_ &= ~u.flags_written;
                 if (z.fpu_flags) fsw_ &= ~condition_codes(z.fpu_flags->modified | z.fpu_flags->set_0);
