@@ -44,21 +44,21 @@ void Hpet::Timer::arm(u64 now, u64 earliest) {
     if (interrupt_enable.of(config_)) alarm_.set(std::max(due_, earliest));
 }
 
-void Hpet::Timer::alarm() {
-    // One time for all of it: the next match may be so near that it passes meanwhile, and must not count as a lap away.
-    const u64 now = hpet_.clock_.now();
+void Hpet::Timer::alarm() { pass(hpet_.clock_.now()); }
+
+// One time for all of it: the next match may be so near that it passes meanwhile, and must not count as a lap away.
+void Hpet::Timer::pass(u64 now) {
     u64 matches = 1;
     if (is_periodic() && period_) {  // "the value in the register is increased by the last value written"
-        const u64 late = (hpet_.counter(now) - comparator_) & limit();
-        matches += late / period_;
+        matches += (now - due_) / period_ns / period_;
         comparator_ = (comparator_ + matches * period_) & limit();
     }
     match(matches);
     arm(now, now + shortest_repeat_ns);
 }
 
-void Hpet::Timer::catch_up() {
-    if (hpet_.clock_.now() >= due_) alarm();
+void Hpet::Timer::catch_up(u64 now) {
+    if (now >= due_) pass(now);
 }
 
 // Edge-triggered, the line stays high until the next edge on the legacy route, since the 8259 takes back a request
@@ -102,7 +102,7 @@ u64 Hpet::Timer::read(unsigned reg) const {
 }
 
 // lanes: the bits of the register that this access writes.
-void Hpet::Timer::write(unsigned reg, u64 value, u64 lanes) {
+void Hpet::Timer::write(unsigned reg, u64 value, u64 lanes, u64 now) {
     const auto merged = [&](u64 old) { return (old & ~lanes) | (value & lanes); };
     backlog_.forget();
     if (reg == 0) {
@@ -111,38 +111,39 @@ void Hpet::Timer::write(unsigned reg, u64 value, u64 lanes) {
         if (n_ != 0) config_ &= ~periodic.mask();
         if (!is_pin(route.of(config_))) config_ = route.put(config_, 0);  // "the value read back will not match"
         drive();
-        arm();
+        arm(now);
     } else if (reg == 8) {
         const bool low = lanes & 1, accumulate = value_set.of(config_) || (high_half_ && !low);
         high_half_ = value_set.of(config_) && lanes == mask(32);
         if (!is_periodic() || accumulate) comparator_ = merged(comparator_) & limit();
         if (is_periodic()) period_ = merged(period_) & limit();
         config_ = value_set.put(config_, false);
-        arm();
+        arm(now);
     }
 }
 
 u64 Hpet::read_register(unsigned reg) {
-    if (reg != 0xf0) catch_up();
+    const u64 now = clock_.now();
+    catch_up(now);
     switch (reg) {
         case 0x00: return period_ns * 1'000'000 << 32 | id;  // the period is stated in femtoseconds
         case 0x10: return config_;
         case 0x20: return status_;
-        case 0xf0: return counter();
+        case 0xf0: return counter(now);
         default: break;
     }
     if (reg >= 0x100 && reg < 0x160) return timers_[(reg - 0x100) / 0x20].read(reg & 0x1f);
     return ~u64{0};
 }
 
-void Hpet::write_config(u64 value) {
+void Hpet::write_config(u64 value, u64 now) {
     value &= running.mask() | legacy_route.mask();
     const u64 changed = value ^ config_;
     if (legacy_route.of(changed))
         for (Timer& t : timers_) t.release();
     if (running.of(changed)) {
-        base_ = counter();
-        start_ = clock_.now();
+        base_ = counter(now);
+        start_ = now;
     }
     config_ = value;
     if (legacy_route.of(changed)) {
@@ -150,30 +151,31 @@ void Hpet::write_config(u64 value) {
         for (Timer& t : timers_) t.drive();
     }
     if (running.of(changed))
-        for (Timer& t : timers_) t.arm();
+        for (Timer& t : timers_) t.arm(now);
 }
 
-void Hpet::catch_up() {
-    for (Timer& t : timers_) t.catch_up();
+void Hpet::catch_up(u64 now) {
+    for (Timer& t : timers_) t.catch_up(now);
 }
 
 void Hpet::write_register(unsigned reg, u64 value, u64 lanes) {
-    catch_up();
+    const u64 now = clock_.now();
+    catch_up(now);
     const auto merged = [&](u64 old) { return (old & ~lanes) | (value & lanes); };
     switch (reg) {
-        case 0x10: write_config(merged(config_)); return;
+        case 0x10: write_config(merged(config_), now); return;
         case 0x20:  // level-triggered interrupts are cleared by writing 1
             status_ &= ~(value & lanes);
             for (Timer& t : timers_) t.drive();
             return;
         case 0xf0:
-            base_ = merged(counter());
-            start_ = clock_.now();
-            for (Timer& t : timers_) t.arm();
+            base_ = merged(counter(now));
+            start_ = now;
+            for (Timer& t : timers_) t.arm(now);
             return;
         default: break;
     }
-    if (reg >= 0x100 && reg < 0x160) timers_[(reg - 0x100) / 0x20].write(reg & 0x1f, value, lanes);
+    if (reg >= 0x100 && reg < 0x160) timers_[(reg - 0x100) / 0x20].write(reg & 0x1f, value, lanes, now);
 }
 
 u64 Hpet::read(u64 offset, Width w) {

@@ -58,18 +58,18 @@ class Hpet final : public Mmio {
      public:
         Timer(Hpet& hpet, AlarmQueue& alarms, unsigned n) : hpet_(hpet), alarm_(alarms, *this), n_(n) {}
         u64 read(unsigned reg) const;
-        void write(unsigned reg, u64 value, u64 lanes);
-        void arm() { arm(hpet_.clock_.now(), 0); }
-        void catch_up();  // with a match that is due
-        void drive();     // the line of a level-triggered interrupt follows its status bit
-        void release();   // the line falls, before the route changes
+        void write(unsigned reg, u64 value, u64 lanes, u64 now);
+        void arm(u64 now, u64 earliest = 0);  // for the next match after `now`
+        void catch_up(u64 now);               // with a match that is due
+        void drive();                         // the line of a level-triggered interrupt follows its status bit
+        void release();                       // the line falls, before the route changes
         void interrupt_taken();
         bool is_periodic() const { return periodic.of(config_) && n_ == 0; }
         bool is_level() const { return level_triggered.of(config_); }
 
      private:
         void alarm() override;
-        void arm(u64 now, u64 earliest);  // for the next match after that time
+        void pass(u64 now);  // the match that is due, and those behind it
         void match(u64 matches);
         Line* line();
         static bool is_pin(u64 n) { return n >= first_pin && n < first_pin + pin_count; }
@@ -87,14 +87,15 @@ class Hpet final : public Mmio {
         bool high_half_ = false;  // the accumulator's low half was just set, the high half may follow
     };
 
-    u64 counter() const { return counter(clock_.now()); }
     u64 counter(u64 time) const { return running.of(config_) ? base_ + (time - start_) / period_ns : base_; }
     // The clock's time of a counter value that lies `ticks` ahead of that at time `now`.
     u64 time_in(u64 now, u64 ticks) const;
-    void catch_up();
+    // An access happens at one time: a match between two readings of the clock would be neither caught up with nor
+    // ahead.
+    void catch_up(u64 now);
     u64 read_register(unsigned reg);
     void write_register(unsigned reg, u64 value, u64 lanes);
-    void write_config(u64 value);
+    void write_config(u64 value, u64 now);
 
     Clock& clock_;
     std::array<Timer, 3> timers_;

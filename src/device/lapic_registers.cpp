@@ -49,7 +49,10 @@ bool Lapic::write_register(unsigned reg, u32 value) {
             break;
         case IcrLow: send(value & 0x000c'cfff, icr_high_); break;
         case Initial: timer_.set_initial(value); break;
-        case Divide: timer_.set_divide(static_cast<u8>(value)); break;
+        case Divide:
+            timer_.settle();
+            timer_.set_divide(static_cast<u8>(value));
+            break;
         case LvtTimer:
         case LvtThermal:
         case LvtPerformance:
@@ -85,6 +88,7 @@ bool Lapic::write_register(unsigned reg, u32 value) {
 }
 
 void Lapic::write_spiv(u32 value) {
+    timer_.settle();
     spiv_ = value & 0x3ff;
     if (!software_enabled())  // "The mask bits for all the LVT entries are set"
         for (u32& entry : lvt_) entry |= static_cast<u32>(masked.mask());
@@ -112,6 +116,7 @@ void Lapic::write_lvt(unsigned reg, u32 value) {
     u32 entry = value & lvt_bits(reg);
     if (!software_enabled()) entry |= static_cast<u32>(masked.mask());
     if (level_triggered.of(entry)) entry |= lvt(reg) & static_cast<u32>(remote_irr.mask());
+    if (reg == LvtTimer) timer_.settle();
     lvt(reg) = entry;
     if (reg == LvtTimer) configure_timer();
     if (reg == LvtLint0 || reg == LvtLint1) lint_changed(reg - LvtLint0, false);

@@ -20,6 +20,10 @@ u64 LapicTimer::tick_ns() const {
     return u64{input_ns_} << ((d + 1) & 7);
 }
 
+void LapicTimer::settle() {
+    if (counting_ && alarm_.armed() && expiry_ <= clock_.now()) alarm();
+}
+
 void LapicTimer::configure(Mode mode, bool masked) {
     if (counting_ && !alarm_.armed()) skip_periods();
     if (mode != mode_ && (mode == Mode::TscDeadline || mode_ == Mode::TscDeadline)) {

@@ -13,6 +13,9 @@ class LapicTimer final : private Alarmed {
         : clock_(clock), alarm_(alarms, *this), expired_(expired), input_ns_(period_ns) {}
 
     void reset();
+    // Before the LVT entry or the divider changes: an expiry may be past while its alarm has yet to ring, and a processor has
+    // requested the interrupt by then.
+    void settle();
     // To and from TSC-deadline mode disarms. expired.alarm() need not come while masked, though it may.
     void configure(Mode mode, bool masked);
     void set_divide(u8 dcr);

@@ -40,23 +40,23 @@ void Pit::alarm() {
     const u64 now = tick(), ended = channels_[0].periods(counted_, now);
     const bool high = channels_[0].output(now);
     if (now > counted_) counted_ = now;
-    if (ended && high)
+    if (ended)
         backlog_.tick(irq0_, ended, ns_of_pit_ticks(channels_[0].period()));
-    else if (ended)
-        backlog_.missed(ended, ns_of_pit_ticks(channels_[0].period()));
     else if (high)
         irq0_.set(false);
-    drive(channels_[0].periodic() ? clock_.now() + shortest_repeat_ns : 0);
+    // A square wave that is low again by now has been high: its request stands until the next alarm, or a host that is
+    // always as late would never see one.
+    drive(channels_[0].periodic() ? clock_.now() + shortest_repeat_ns : 0, ended != 0);
 }
 
 void Pit::interrupt_taken() {
     if (backlog_.any()) backlog_.taken(irq0_);
 }
 
-void Pit::drive(u64 earliest) {
+void Pit::drive(u64 earliest, bool requested) {
     const u64 now = tick();
     const bool waited = irq0_.waiting();
-    irq0_.set(channels_[0].output(now));
+    irq0_.set(requested || channels_[0].output(now));
     // The low half of a square wave takes back a request that the 8259 pair could not deliver in time.
     if (waited && !irq0_.waiting() && channels_[0].periodic())
         backlog_.missed(1, ns_of_pit_ticks(channels_[0].period()));

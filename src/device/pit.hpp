@@ -68,7 +68,8 @@ class Pit final : public BytePort, private Alarmed {
     u8 read8(u16 offset) override;
     void write8(u16 offset, u8 value) override;
     void alarm() override;
-    void drive(u64 earliest = 0);  // irq0 from channel 0 now, and the alarm for its next edge
+    // irq0 from channel 0 now, and the alarm for its next edge. `requested`: high although the output has fallen since.
+    void drive(u64 earliest = 0, bool requested = false);
     u64 tick() const { return pit_ticks(clock_.now()); }
 
     Clock& clock_;

@@ -274,6 +274,41 @@ TEST_F(HpetTest, LegacyRouteReplacesPitAndRtc) {
     EXPECT_TRUE(irq0.level && irq8.level);
 }
 
+// Time goes by within each access; wherever a match falls, the timer goes on.
+TEST_F(HpetTest, AccessesNearAMatchDoNotLoseIt) {
+    constexpr u64 period = 10'000;
+    for (u64 before = 0; before < 1000; before += 50) {
+        FakeClock other;
+        FakeLine line0, line8, apic[4];
+        Hpet timer{other, other.queue, line0, line8, {&apic[0], &apic[1], &apic[2], &apic[3]}};
+        auto write = [&](u64 offset, u64 value) { timer.write(offset, Width::Qword, value); };
+        write(config(0), u64{20} << 9 | 0x4c);
+        write(comparator(0), period);
+        write(0x10, 1);
+        for (u64 offset : {config(0), comparator(0), u64{0x10}, u64{0xf0}}) {
+            other.advance(period * 10 - before);
+            other.creep = 100;
+            const u64 value = offset == config(0)       ? u64{20} << 9 | 0xc
+                              : offset == comparator(0) ? period
+                              : offset == 0x10          ? 1
+                                                        : timer.read(0xf0, Width::Qword);
+            write(offset, value);
+            other.creep = 0;
+            EXPECT_NE(other.queue.next(), ~u64{0}) << std::hex << offset << " " << std::dec << before;
+        }
+    }
+}
+
+// Nobody looks at a timer whose interrupt is off for longer than its 32 bits last.
+TEST_F(HpetTest, A32BitPeriodKeepsItsPhaseOverLaps) {
+    constexpr u64 period = 3'000'000'019;
+    put(config(0), u64{20} << 9 | 0x148);
+    put(comparator(0), period);
+    put(0x10, 1);
+    ticks(period * 7 + 5);
+    EXPECT_EQ(get(comparator(0)), period * 8 & 0xffff'ffff);
+}
+
 TEST_F(HpetTest, StoppedTimerDoesNotFire) {
     put(config(2), 20u << 9 | 4);
     put(comparator(2), 100);

@@ -168,6 +168,24 @@ TEST_F(LapicTest, AShortPeriodLeavesTimeToRun) {
     EXPECT_EQ(lapic().acknowledge(), 0x31);
 }
 
+// The alarm of a short period rings late; what is over by then has requested its interrupt.
+TEST_F(LapicTest, MaskingDoesNotLoseAnExpiryThatIsOver) {
+    for (auto [reg, value] : {std::pair{LvtTimer, 0x30031u}, {Divide, 0x00u}}) {
+        put(Divide, 0x0b);
+        put(LvtTimer, 0x20031);
+        put(Initial, 100);
+        clock.advance(1000);
+        EXPECT_EQ(lapic().acknowledge(), 0x31);
+        eoi();
+        clock.advance(1500);
+        EXPECT_EQ(lapic().pending(), -1);
+        put(reg, value);
+        EXPECT_EQ(lapic().acknowledge(), 0x31);
+        eoi();
+        put(Initial, 0);
+    }
+}
+
 TEST_F(LapicTest, DividerChangeKeepsTheCount) {
     put(Divide, 0x0b);
     put(Initial, 100);

@@ -300,6 +300,21 @@ TEST_F(PitTest, NewCountOfASquareWaveWaitsForTheHalf) {
     EXPECT_FALSE(irq0.level);
 }
 
+// A host that is always as late does not find a short square wave low for ever.
+TEST_F(PitTest, AShortSquareWaveInterruptsOnALateHost) {
+    for (u16 reload : {20, 26, 34, 37, 38}) {
+        program(0, 3, reload);
+        unsigned without = 0, most = 0;
+        for (unsigned n = 0; n < 2000; n++) {
+            const unsigned before = irq0.rises;
+            clock.stall(clock.queue.next() - clock.now() + 8'500);
+            without = irq0.rises == before ? without + 1 : 0;
+            most = std::max(most, without);
+        }
+        EXPECT_LT(most, 20u) << reload;
+    }
+}
+
 TEST_F(PitTest, StatusKnowsThatTheNewCountIsLoaded) {
     program(1, 2, 100);
     ticks(51);
