@@ -18,7 +18,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 ROUND = 20000  # vectors in one boot of the image
 END = 600  # seconds in which a boot comes to its end
-VECTOR = re.compile(r"^bmbt: vector (\d+): .*")
+ALONE = 60  # and in which one of few vectors does
+VECTOR = re.compile(r"^bmbt: vector (\d+): [^:]*(?:: (.*))?$")
 DIFFERENCE = re.compile(r"^bmbt: {5}(.*): expected ")
 NO_END = "no end"  # what differs when the image hangs or panics
 
@@ -51,7 +52,8 @@ class Oracle:
 
     def cut(self, file, first, count):
         part = self.work / "part"
-        self.run("cut", file, first, count, "-o", part)
+        if self.run("cut", file, first, count, "-o", part).returncode:
+            sys.exit("bmbt: the oracle did not cut its file")
         return part
 
     def line(self, file, number):
@@ -63,13 +65,13 @@ class Image:
     def __init__(self, exact):
         self.options = ["--exact-mxcsr"] if exact else []
 
-    def differing(self, file):
+    def differing(self, file, limit=END):
         """What differs, by the numbers of the vectors: the names of words; None and the last lines when there was no end."""
         command = [ROOT / "bmbt", "run", "--memory", "64M", "--vectors", file, *self.options]
         try:
-            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=END)
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=limit)
         except subprocess.TimeoutExpired:
-            return None, f"no end after {END} s"
+            return None, f"no end after {limit} s"
         return read_report(done.stdout.decode("utf-8", "replace").replace("\r", ""))
 
 
@@ -81,6 +83,8 @@ def read_report(text):
         if found := VECTOR.match(line):
             number = int(found.group(1))
             differ.setdefault(number, set())
+            if found.group(2):
+                differ[number].add(found.group(2))  # why it was given up
         elif found := DIFFERENCE.match(line):
             differ[number].add("memory" if found.group(1).startswith("[") else found.group(1))
     return differ, text
@@ -102,7 +106,7 @@ def alone(oracle, image, lines, strict):
     file = oracle.record(lines, strict)
     if not file:
         return {}
-    differ, _ = image.differing(file)
+    differ, _ = image.differing(file, ALONE)
     if differ is not None:
         return differ
     if len(lines) == 1:
@@ -120,7 +124,7 @@ def shrink(oracle, image, line):
     while True:
         tried = [s for s in smaller(line) if oracle.record([s], strict)]
         differ = alone(oracle, image, tried, strict) if tried else {}
-        good = [tried[n] for n, d in differ.items() if d <= what]
+        good = [tried[n] for n, d in differ.items() if d and d <= what]
         if not good:
             return line
         line = min(good, key=len)
@@ -131,10 +135,11 @@ def culprit(oracle, image, file):
     first, count = 0, ROUND
     while count > 1:
         half = count // 2
-        if image.differing(oracle.cut(file, first, half))[0] is not None:
+        limit = END if half > 1000 else ALONE
+        if image.differing(oracle.cut(file, first, half), limit)[0] is not None:
             first, half = first + half, count - half
         count = half
-    return first if image.differing(oracle.cut(file, first, 1))[0] is None else None
+    return first if image.differing(oracle.cut(file, first, 1), ALONE)[0] is None else None
 
 
 def fuzz(options, work):

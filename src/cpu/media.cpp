@@ -32,6 +32,12 @@ Guest<> wait_for_x87(Vcpu& v) {
     return {};
 }
 
+void lower_ferr(Vcpu& v) {
+    if (!v.ferr || vcpu_x87(v).pending()) return;
+    v.ferr = false;
+    v.platform->fpu_error(v, false);
+}
+
 Guest<> need_sse(const Vcpu& v) {
     if (v.paging.cr0 & cr0::em || !(v.paging.cr4 & cr4::osfxsr)) return ud();
     if (v.paging.cr0 & cr0::ts) return fault(Vector::Nm);

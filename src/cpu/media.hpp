@@ -22,6 +22,8 @@ x86::Guest<> need_mmx(Vcpu&);  // #MF of a waiting exception included
 // What a waiting instruction does first: #MF if an unmasked exception waits. With CR0.NE = 0 it goes out as FERR# instead, and
 // either IGNNE# says to go on or #MF means that the processor stops here until an interrupt: see raise().
 x86::Guest<> wait_for_x87(Vcpu&);
+// With CR0.NE = 0 FERR# falls when nothing is pending any more, and what is pending later raises it anew.
+void lower_ferr(Vcpu&);
 x86::Guest<> need_sse(const Vcpu&);
 
 // A vector register's value; MMX values are in q[0].

@@ -15,8 +15,8 @@ namespace {
 // MDS_NO, IF_PSCHANGE_MC_NO, TAA_NO, SBDR_SSDP_NO, FBSDP_NO, PSDP_NO, BHI_NO, PBRSB_NO, GDS_NO, RFDS_NO, ITS_NO.
 constexpr u64 arch_capabilities = 1 << 0 | 1 << 1 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 8 | 1 << 13 | 1 << 14 |
                                   1 << 15 | 1 << 20 | 1 << 24 | 1 << 26 | 1 << 27 | u64{1} << 62;
-constexpr u32 p5_mc_addr = 0, p5_mc_type = 1, platform_id = 0x17, spec_ctrl = 0x48, pred_cmd = 0x49, smi_count = 0x34, platform_info = 0xce,
-              arch_cap = 0x10a, debug_ctl = 0x1d9;
+constexpr u32 p5_mc_addr = 0, p5_mc_type = 1, platform_id = 0x17, spec_ctrl = 0x48, pred_cmd = 0x49, smi_count = 0x34,
+              platform_info = 0xce, arch_cap = 0x10a, debug_ctl = 0x1d9;
 constexpr u64 mtrr_cap_value = 1 << 10 | 1 << 8 | 8;  // write-combining, fixed ranges, eight variable ones
 
 bool apic_msr(u32 n) {

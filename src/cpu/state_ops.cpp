@@ -80,6 +80,7 @@ Guest<> fxrstor(Vcpu& v, const Insn& i) {
     u32 mxcsr = get_at<u32>(image, at_mxcsr);
     if (mxcsr & ~mxcsr_mask) return gp();
     fpu::fxrstor(vcpu_x87(v), wide(i), image);
+    lower_ferr(v);
     if (v.paging.cr4 & cr4::osfxsr) {
         set_vcpu_mxcsr(v, mxcsr);
         load_xmm(v, image);
@@ -126,6 +127,7 @@ Guest<> xrstor(Vcpu& v, const Insn& i) {
             fpu::fxrstor(vcpu_x87(v), wide(i), image);
         else
             vcpu_x87(v) = {};
+        lower_ferr(v);
     }
     if (features & sse_bit) {
         set_vcpu_mxcsr(v, mxcsr);

@@ -64,7 +64,7 @@ class StringRun {
             }
             auto n = piece(budget / size_);
             if (!n) {
-                v_.flags = before;  // comparisons before the fault do not show
+                v_.flags = before;  // comparisons before the fault do not show, but for those of pieces before
                 return std::unexpected(n.error());
             }
             budget -= *n * size_;

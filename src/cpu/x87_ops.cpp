@@ -353,26 +353,20 @@ Guest<> execute(Vcpu& v, const Insn& i) {
     return {};
 }
 
-// FERR# falls with the summary bit, and what is pending later raises it anew.
-Guest<> lower_ferr(Vcpu& v) {
-    if (!v.ferr || vcpu_x87(v).pending()) return {};
-    v.ferr = false;
-    v.platform->fpu_error(v, false);
-    return {};
-}
-
 Guest<> x87_instruction(Vcpu& v, const Insn& i) {
     CHECK(need_x87(v));
     if (v.paging.cr0 & cr0::ne) return execute(v, i);
     if (waits(i)) CHECK(wait_for_x87(v));
     if (!waits(i) || !vcpu_x87(v).pending()) {
         CHECK(execute(v, i));
-        return lower_ferr(v);
+        lower_ferr(v);
+        return {};
     }
     // IGNNE#: as if nothing waited.
     vcpu_x87(v).status &= static_cast<u16>(~(fpu::error_summary | fpu::busy));
     auto done = execute(v, i);
     fpu::update_summary(vcpu_x87(v));
+    if (done) lower_ferr(v);
     return done;
 }
 

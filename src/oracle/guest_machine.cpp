@@ -93,7 +93,10 @@ bool fits_8086(const Vector& v, bool real) {
         if (decode(&v.code[at], v.code.size() - at, v.mode, i) != DecodeError::None) break;
         const bool writes_code =
             i.mem.seg == Cs && v.outcome.vector == x86::Vector::Gp;  // is forbidden in protected mode alone
-        if (is_of_protection(i) || writes_code) return false;
+        // Real mode's environment has the x87's pointers in a form of its own; a first instruction's are not compared.
+        const bool stores_pointers =
+            at && (i.mnemonic == ZYDIS_MNEMONIC_FNSTENV || i.mnemonic == ZYDIS_MNEMONIC_FNSAVE);
+        if (is_of_protection(i) || writes_code || stores_pointers) return false;
         at += i.length;
     }
     State s;

@@ -17,7 +17,7 @@
 namespace bmbt::oracle {
 
 constexpr u32 file_magic = 0x4356'4d42;  // "BMVC"
-constexpr u16 file_version = 1;
+constexpr u16 file_version = 2;
 constexpr usize header_size = 24, record_head = 32;
 constexpr unsigned max_code = 64;
 

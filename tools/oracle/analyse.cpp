@@ -81,9 +81,22 @@ struct X87Pointers {
 
     void after(const Insn& i) {
         if (i.mnemonic == ZYDIS_MNEMONIC_FNINIT) instruction = data = true;  // 0
+        if (loads_pointers(i.mnemonic)) instruction = data = false;
         if (i.opcode_map != 0 || i.opcode < 0xd8 || i.opcode > 0xdf || is_control(i.mnemonic)) return;
         instruction = true;
         data = i.modrm < 0xc0;  // else the manual leaves it undefined
+    }
+    // From an image, or not, as AMD's FXRSTOR without a pending exception.
+    static bool loads_pointers(u16 mnemonic) {
+        switch (mnemonic) {
+            case ZYDIS_MNEMONIC_FLDENV:
+            case ZYDIS_MNEMONIC_FRSTOR:
+            case ZYDIS_MNEMONIC_FXRSTOR:
+            case ZYDIS_MNEMONIC_FXRSTOR64:
+            case ZYDIS_MNEMONIC_XRSTOR:
+            case ZYDIS_MNEMONIC_XRSTOR64: return true;
+            default: return false;
+        }
     }
     static bool is_control(u16 mnemonic) {
         switch (mnemonic) {
@@ -133,7 +146,7 @@ void ignore_image_fields(Draft& d, const Insn& i, usize at, X87Pointers known, u
             for (u32 field : {2, 6, 10}) ignore(d, place, field, field + 2);
         ignore(d, place, wide ? 5 : 3, wide ? 6 : 4, static_cast<u8>(conditions >> 8));
         if (!known.instruction) return ignore(d, place, pointers, end);
-        d.options |= option::user_only;  // a kernel's CS is another
+        if (native.selectors) d.options |= option::user_only;  // a kernel's CS is another
         const u32 selector = pointers + width, data = wide ? 20 : 10, data_selector = data + width;
         if (!native.selectors) ignore(d, place, selector, selector + 2);
         if (wide && !native.opcode) ignore(d, place, selector + 2, data);
@@ -197,6 +210,8 @@ class Walk {
             d_.tolerance = u.tolerance;
             ignore_image_fields(d_, insn, at, branched ? X87Pointers{} : pointers_, fsw_before);
             if (!faulted) pointers_.after(insn);
+            memory_undefined_ |=
+                fsw_before && (insn.mnemonic == ZYDIS_MNEMONIC_FNSTENV || insn.mnemonic == ZYDIS_MNEMONIC_FNSAVE);
             usize ignored = d_.memory_ignore.size();
             if (u.flags == x86::flag::arithmetic) ignore_shifted(d_, insn, at);
             memory_undefined_ |= d_.memory_ignore.size() != ignored;

@@ -30,6 +30,7 @@ CODE_AT(64, x87_error, DIVIDE_BY_ZERO, "fwait")
 CODE_AT(64, mmx_error, DIVIDE_BY_ZERO, "movd eax, mm0")
 CODE(64, x87_ignored, "fwait\nfld1\nfaddp\nfnstsw ax\nfnclex")
 CODE(64, mmx_ignored, "movq mm0, mm1\nfnstsw ax")
+CODE(64, x87_load, "fxrstor [rbx]")
 CODE_AT(64, x87_again, "fxrstor [rbx]", "fwait")
 CODE(64, x87_quiet, "fld1\nfnstsw ax")
 
@@ -386,6 +387,16 @@ void check_fpu_error() {
         again.gpr[Rbx] = image;
         run(again);
         Check(Name("IRQ 13 at FWAIT after that, and after") << name).ends(trapped, x87_again(), trap_at(0x2d, x87_again().at));
+        outb(0xa0, 0x20), outb(0x20, 0x20);
+        outb(0xf0, 0);
+        // The same when an image without one was the last.
+        at<u32>(image) = 0x37b;
+        Regs load = open(x87_load());
+        load.gpr[Rbx] = image;
+        run(load);
+        at<u32>(image) = 0x0084'037b;
+        run(again);
+        Check(Name("IRQ 13 at FWAIT after a clean FXRSTOR, and after") << name).ends(trapped, x87_again(), trap_at(0x2d, x87_again().at));
         outb(0xa0, 0x20), outb(0x20, 0x20);
         outb(0xf0, 0);
         run(open(x87_ignored()));
