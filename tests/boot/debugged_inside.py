@@ -377,10 +377,10 @@ def leaves_and_comes_back():
     goes_on_fast()
     run("detach")
     time.sleep(4)
-    run(f"target remote localhost:{PORT}")
+    run(f"target remote 127.0.0.1:{PORT}")
     went_on_fast()
     run("disconnect")  # without a word: it stays as it is
-    run(f"target remote localhost:{PORT}")
+    run(f"target remote 127.0.0.1:{PORT}")
     went_on_fast()
 
 
@@ -601,7 +601,7 @@ def firmware():
     run("tbreak *0xfe05b")
     run("monitor arch x86-64")
     run("disconnect")
-    run(f"target remote localhost:{PORT}")
+    run(f"target remote 127.0.0.1:{PORT}")
     check(value("$rip") == 0xe05b and value("$linear_pc") == 0xfe05b, "another description")
     run("delete")
 
@@ -638,7 +638,7 @@ def first():
 try:
     for setting in ("pagination off", "confirm off", "remotetimeout 60"):
         run(f"set {setting}")
-    run(f"target remote localhost:{PORT}")
+    run(f"target remote 127.0.0.1:{PORT}")
     globals()[os.environ["PART"]]()
     if gdb.selected_inferior().pid:
         run("delete")

@@ -26,7 +26,7 @@ class Gdb:
     def __init__(self, port, *commands, symbols=None):
         self.script = Path(tempfile.gettempdir()) / f"bmbt-{os.getpid()}-commands.gdb"
         lines = ["set pagination off", "set confirm off", "set remotetimeout 60", "set breakpoint always-inserted on",
-                 f"target remote localhost:{port}"]
+                 f"target remote 127.0.0.1:{port}"]
         for number, command in enumerate(commands):
             lines += [f"echo <<<{number}>>>\\n", command]
         self.script.write_text("\n".join(lines + ["echo <<<end>>>\\n", ""]))
